@@ -1,0 +1,49 @@
+"""How is it shown? Takes data and an axis, computes nothing. One module a chapter."""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+# Okabe and Ito (2008): told apart by readers of every color vision.
+COLORS = {
+    "truth": "#000000",
+    "gray": "#8c8c8c",
+    "mean": "#56b4e9",
+    "random_copy": "#cc79a7",
+    "published": "#d55e00",
+    "colorize_cnn": "#0072b2",
+    "street_unet": "#009e73",
+    "street_unet_accurate": "#e69f00",
+}
+STYLE = {
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
+    "axes.prop_cycle": plt.cycler(color=["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"]),
+}
+
+
+def new(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 3.6), **options):
+    """A figure in the one style of the report, and its axes. `size` in inches."""
+    with plt.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(rows, columns, **options)
+    return figure, axes
+
+
+def picture(axis, image, title: str = "") -> None:
+    """Show a picture (H x W gray or H x W x 3, 8 bits) as it is, without axes."""
+    axis.imshow(image, cmap="gray", vmin=0, vmax=255)
+    axis.set_title(title)
+    axis.set_axis_off()
