@@ -5,6 +5,8 @@ a (green to red) and b (blue to yellow) stay within about -87..99 and -108..95 f
 colors of the sRGB gamut. A picture is H x W; arrays of colors end in 3 (RGB, Lab) or 2 (ab).
 """
 
+import warnings
+
 import numpy as np
 from skimage.color import lab2rgb, rgb2lab
 
@@ -24,7 +26,8 @@ def join_lab(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
     Colors outside of the gamut are clipped channel by channel, which changes L a little.
     """
     lab = np.concatenate([np.asarray(lightness)[..., None], ab], axis=-1)
-    with np.errstate(invalid="ignore"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it would tell of the clipping
         return np.rint(lab2rgb(lab.astype(np.float64)) * 255).clip(0, 255).astype(np.uint8)
 
 

@@ -16,6 +16,7 @@ RAW = DATA / "raw"
 PREPARED = DATA / "prepared"
 FIGURES = ROOT / "figures"
 BUILD = ROOT / "build"
+REDRAW = "STREETSIDE_REDRAW"
 
 
 def data_name(data: str | Path) -> str:
@@ -29,10 +30,13 @@ def run_folder(data: str | Path, profile: str) -> Path:
     return BUILD / f"{data_name(data)}-{profile}"
 
 
-def figures_folder(data: str | Path, profile: str) -> Path:
-    """`figures/` for the default run, `figures/<run>/` (ignored by git) for any other."""
-    run = run_folder(data, profile).name
-    return FIGURES if run == "synthetic-quick" else FIGURES / run
+def figures_folder(run: Path) -> Path:
+    """Where the run in folder `run` draws: `figures/<run>/`, ignored by git.
+
+    `figures/` itself for the default run of ./run_all.sh, which sets STREETSIDE_REDRAW; so a
+    notebook opened by hand and the tests leave the committed figures alone.
+    """
+    return FIGURES if os.environ.get(REDRAW) else FIGURES / run.name
 
 
 @contextmanager

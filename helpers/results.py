@@ -105,7 +105,7 @@ class Run:
         """
         from IPython.display import display
 
-        folder = paths.figures_folder(self.data, self.profile.name)
+        folder = paths.figures_folder(self.folder)
         with paths.whole(folder / f"{name}.png") as part:
             fig.savefig(part, dpi=160, metadata={"Software": None})
         kind, options = ("jpeg", {"pil_kwargs": {"quality": 88}}) if photo else ("png", {})

@@ -1,0 +1,219 @@
+"""How are the notebooks run in order, skipped when nothing changed, and joined to one page?
+
+A step is skipped when its key is the one it was last done under and all that it made is there.
+The key hashes the notebook's sources and tags, the parameters, every helper, the pins, the
+committed inputs, the photos' names, sizes and times, and the key of the step before.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import notebooks as books
+from . import options as opts
+from . import paths
+from .progress import TERMINAL
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what ./run_all.sh was asked for; returns the exit status and says why if not 0."""
+    options = opts.parse(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = paths.run_folder(options.data, options.profile)
+    log = folder / "logs" / "run.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with only_run():
+            if options.command == "test":
+                return run_tests()
+            if options.force:
+                shutil.rmtree(folder)
+                log.parent.mkdir(parents=True)
+            page = run(options, folder)
+    except KeyboardInterrupt:
+        return _say(130, "Interrupted: nothing is lost, the same command goes on from here.", log)
+    except (books.StepFailed, BlockingIOError, OSError) as error:
+        with log.open("a", encoding="utf-8") as file:
+            traceback.print_exc(file=file)
+        return _say(1, str(error), log)
+    print(f"The page is {_short(page)}, the numbers {_short(paths.BUILD / 'results.json')}")
+    return 0
+
+
+def run(options, folder: Path) -> Path:
+    """Execute every notebook that changed, assemble results.json, build the page."""
+    started = time.monotonic()
+    for name, value in kernel_environment().items():
+        os.environ[name] = value
+    if opts.is_default(options):
+        os.environ[paths.REDRAW] = "1"
+    parameters = changed_parameters(options)
+    notebooks = sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
+    key, done = inputs_key(parameters), []
+    for number, notebook in enumerate(notebooks, 1):
+        key = step_key(notebook, key)
+        label = f"[{number}/{len(notebooks)}] {notebook.stem}"
+        if is_done(folder, notebook, key):
+            print(f"{label}: nothing changed", flush=True)
+        else:
+            print(f"{label} ...", flush=True)
+            seconds = step(notebook, folder, parameters, key)
+            print(f"{label}: {seconds:.0f} s", flush=True)
+            done.append(notebook)
+        if options.update:
+            books.write_back(folder / "notebooks" / notebook.name, notebook)
+    page = paths.BUILD / "report.html"
+    latest, finished = paths.BUILD / "latest.txt", f"{folder.name} {key}"
+    if done or not page.exists() or _text(latest) != finished:
+        _page(folder, [folder / "notebooks" / book.name for book in notebooks], page)
+        _write(latest, finished)
+    print(f"{len(done)} of {len(notebooks)} notebooks ran, {time.monotonic() - started:.0f} s")
+    return page
+
+
+def changed_parameters(options) -> dict:
+    """The notebooks' parameters that differ from their defaults; folders as absolute paths."""
+    blank = vars(opts.parser().parse_args([]))
+    names = ("data", "extra", "profile", "images", "seed")
+    changed = {n: getattr(options, n) for n in names if getattr(options, n) != blank[n]}
+    for name in ("data", "extra"):
+        if name in changed and not is_named(changed[name]):
+            changed[name] = str(Path(changed[name]).expanduser().resolve())
+    return changed
+
+
+def _page(folder: Path, executed: list[Path], page: Path) -> None:
+    from . import report, results  # here, so that a run with nothing to do starts at once
+
+    notes = {book.stem: results.load(folder / "keys" / f"{book.stem}.json") for book in executed}
+    timings = {name: note["seconds"] for name, note in notes.items()}
+    results.save(folder / "parts" / "00_pipeline.json", {"timings": timings})
+    results.assemble(folder, folder.name.rpartition("-")[2])
+    report.build(folder, executed, folder / "report.html")
+    with paths.whole(page) as part:
+        shutil.copyfile(folder / "report.html", part)
+
+
+def step(notebook: Path, folder: Path, parameters: dict, key: str) -> float:
+    """Execute one notebook of the run in `folder` and note the key last; returns seconds."""
+    note = folder / "keys" / f"{notebook.stem}.json"
+    note.unlink(missing_ok=True)
+    output = folder / "notebooks" / notebook.name
+    seconds = books.execute(notebook, output, parameters)
+    content = {"key": key, "seconds": seconds, "figures": books.figures_of(output)}
+    _write(note, json.dumps(content))
+    return seconds
+
+
+def is_done(folder: Path, notebook: Path, key: str) -> bool:
+    """Whether the step was done under `key` and everything it made is still there."""
+    try:
+        step = json.loads((folder / "keys" / f"{notebook.stem}.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    drawn = paths.figures_folder(folder)
+    made = [folder / "notebooks" / notebook.name, folder / "parts" / f"{notebook.stem}.json"]
+    made += [drawn / f"{name}.png" for name in step["figures"]]
+    return step["key"] == key and all(path.exists() for path in made)
+
+
+def inputs_key(parameters: dict) -> str:
+    """What every step depends on: parameters, helpers, pins, committed inputs, the photos."""
+    digest = hashlib.sha256(json.dumps([parameters, os.environ.get(paths.REDRAW)]).encode())
+    committed = [paths.ROOT / "requirements.txt", paths.DATA / "claims.toml"]
+    for folder in (paths.ROOT / "helpers", paths.PUBLISHED, paths.MEASURED, paths.WEIGHTS):
+        committed += [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"]
+    for path in sorted(committed):
+        digest.update(f"{path.relative_to(paths.ROOT)}\0".encode())
+        digest.update(path.read_bytes())
+    for folder in (parameters.get("data"), parameters.get("extra")):
+        if folder and not is_named(folder):
+            for path in sorted(Path(folder).rglob("*")):
+                status = path.lstat()
+                line = f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0"
+                digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def step_key(notebook: Path, before: str) -> str:
+    """The key of a notebook's step: its sources and tags on top of the key before it."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    sources = [("".join(c["source"]), c["metadata"].get("tags", [])) for c in cells]
+    return hashlib.sha256(json.dumps([before, sources]).encode()).hexdigest()
+
+
+def is_named(data: str) -> bool:
+    """Whether `data` names a source of ours instead of a folder."""
+    return data in ("synthetic", "streetview")
+
+
+def kernel_environment() -> dict[str, str]:
+    """Environment of every kernel: our helpers, no bars in outputs, nobody's start-up files."""
+    ipython = paths.BUILD / "ipython"
+    config = ipython / "profile_default" / "ipython_kernel_config.py"
+    _write(config, "get_config().IPKernelApp.log_level = 40\n")
+    environment = {
+        "PYTHONPATH": os.pathsep.join(
+            dict.fromkeys([str(paths.ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+        ).strip(os.pathsep),
+        "IPYTHONDIR": str(ipython),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "TQDM_DISABLE": "1",
+    }
+    if sys.stderr.isatty():
+        environment[TERMINAL] = os.ttyname(sys.stderr.fileno())
+    return environment
+
+
+@contextmanager
+def only_run():
+    """Hold the lock of this checkout; raises BlockingIOError if another run holds it."""
+    import filelock
+
+    paths.BUILD.mkdir(exist_ok=True)
+    try:
+        with filelock.FileLock(paths.BUILD / ".lock", timeout=0):
+            yield
+    except filelock.Timeout:
+        raise BlockingIOError(
+            "Another run is at work in this checkout: wait for it to end, or stop it first."
+        ) from None
+
+
+def run_tests() -> int:
+    """Every check: unit tests, and nbval on each notebook as committed, executed once."""
+    environment = os.environ | kernel_environment()
+    environment.pop(TERMINAL, None)
+    command = [sys.executable, "-m", "pytest", "--nbval", "tests", "notebooks"]
+    return subprocess.run(command, cwd=paths.ROOT, env=environment).returncode
+
+
+def _say(status: int, sentence: str, log: Path) -> int:
+    print(f"{sentence} The log is {_short(log)}", file=sys.stderr)
+    return status
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(paths.ROOT)
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text().strip() if path.exists() else None
+
+
+def _write(path: Path, text: str) -> None:
+    with paths.whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

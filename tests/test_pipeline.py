@@ -1,0 +1,168 @@
+"""Steps run in order, are skipped when nothing changed, and say where they failed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from helpers import notebooks, options, paths, pipeline, report
+
+COMMAND = [sys.executable, "-m", "helpers.pipeline"]
+
+
+def book(*sources: str, parameters: str = 'data = "synthetic"'):
+    cells = [nbformat.v4.new_code_cell(source) for source in (parameters, *sources)]
+    cells[0].metadata["tags"] = ["parameters"]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    made = nbformat.v4.new_notebook(cells=cells)
+    made.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    return made
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A project of two small notebooks, each of which counts its runs in a file."""
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(report, "build", lambda folder, books, out: out.write_text("page"))
+    for name in ("PYTHONPATH", "IPYTHONDIR", "TQDM_DISABLE", paths.REDRAW):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / "notebooks").mkdir()
+    parts = tmp_path / "build" / "synthetic-quick" / "parts"
+    for name in ("01_one", "02_two"):
+        counts = f"open({str(tmp_path / name)!r}, 'a').write('x')"
+        part = (
+            f"from pathlib import Path; p = Path({str(parts)!r}); p.mkdir(exist_ok=True);"
+            f"(p / '{name}.json').write_text('{{}}');"
+        )
+        nbformat.write(book(counts, part), tmp_path / "notebooks" / f"{name}.ipynb")
+    monkeypatch.setattr(pipeline, "inputs_key", lambda parameters: json.dumps(parameters))
+    return tmp_path
+
+
+def runs(house) -> tuple[int, int]:
+    return tuple(len((house / name).read_text()) for name in ("01_one", "02_two"))
+
+
+def test_a_second_run_with_nothing_changed_executes_nothing(house):
+    assert pipeline.main([]) == 0
+    assert pipeline.main([]) == 0
+    assert runs(house) == (1, 1)
+    assert (paths.BUILD / "report.html").read_text() == "page"
+
+
+def test_a_changed_notebook_runs_again_and_so_do_those_after_it(house):
+    pipeline.main([])
+    second = house / "notebooks" / "02_two.ipynb"
+    second.write_text(second.read_text().replace("append", "a").replace("'x'", "'y'"))
+    pipeline.main([])
+    assert runs(house) == (1, 2)
+    first = house / "notebooks" / "01_one.ipynb"
+    first.write_text(first.read_text().replace("'x'", "'y'"))
+    pipeline.main([])
+    assert runs(house) == (2, 3)
+
+
+def test_other_options_force_and_lost_artifacts_run_again(house):
+    pipeline.main([])
+    pipeline.main(["--seed", "3"])
+    assert runs(house) == (2, 2)
+    pipeline.main(["--seed", "3", "--force"])
+    assert runs(house) == (3, 3)
+    (paths.BUILD / "synthetic-quick" / "notebooks" / "02_two.ipynb").unlink()
+    pipeline.main(["--seed", "3"])
+    assert runs(house) == (3, 4)
+
+
+def test_a_failing_cell_is_named_last_with_the_log_and_what_was_done_is_kept(house, capsys):
+    path = house / "notebooks" / "02_two.ipynb"
+    nbformat.write(book("1 + 1", "raise ValueError('too few photos')"), path)
+    assert pipeline.main([]) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "02_two, cell 3: ValueError: too few photos" in last
+    assert "run.log" in last
+    assert not (paths.BUILD / "report.html").exists()
+    assert (house / "01_one").read_text() == "x"
+    pipeline.main([])
+    assert (house / "01_one").read_text() == "x"
+
+
+def test_a_notebook_that_leaves_early_has_not_run(house, capsys):
+    nbformat.write(book("import sys; sys.exit(0)", "1 + 1"), house / "notebooks" / "02_two.ipynb")
+    assert pipeline.main([]) == 1
+    assert "02_two" in capsys.readouterr().err
+    assert not (paths.BUILD / "synthetic-quick" / "notebooks" / "02_two.ipynb").exists()
+
+
+def test_a_second_run_at_the_same_time_says_so_and_stops(house, capsys):
+    with pipeline.only_run():
+        assert pipeline.main([]) == 1
+    assert "Another run is at work" in capsys.readouterr().err
+    assert not (house / "01_one").exists()
+
+
+def test_what_is_written_back_is_stripped_of_what_changes(house):
+    nbformat.write(book("print(1)"), house / "notebooks" / "01_one.ipynb")
+    executed = house / "executed.ipynb"
+    notebooks.execute(house / "notebooks" / "01_one.ipynb", executed, {})
+    notebooks.write_back(executed, house / "01_one.ipynb")
+    kept = json.loads((house / "01_one.ipynb").read_text())
+    assert [cell["execution_count"] for cell in kept["cells"]] == [1, 2]
+    assert kept["cells"][1]["outputs"][0]["text"] == ["1\n"]
+    assert "papermill" not in (house / "01_one.ipynb").read_text()
+
+
+def test_only_what_differs_from_the_defaults_is_passed_to_notebooks(tmp_path):
+    chosen = options.parser().parse_args(["--data", str(tmp_path), "--seed", "2"])
+    assert pipeline.changed_parameters(chosen) == {"data": str(tmp_path.resolve()), "seed": 2}
+    assert pipeline.changed_parameters(options.parser().parse_args([])) == {}
+
+
+def test_the_key_changes_with_photos_options_and_helpers(tmp_path):
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(b"1")
+    asked = {"data": str(tmp_path)}
+    key = pipeline.inputs_key(asked)
+    assert pipeline.inputs_key(asked) == key
+    assert pipeline.inputs_key(asked | {"seed": 1}) != key
+    photo.write_bytes(b"12")
+    assert pipeline.inputs_key(asked) != key
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interrupted_run_says_so_and_leaves_no_process_behind(tmp_path):
+    slow = tmp_path / "slow.ipynb"
+    pid = tmp_path / "pid"
+    nbformat.write(
+        book(f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"),
+        slow,
+    )
+    code = (
+        "import sys; from pathlib import Path; from helpers import notebooks\n"
+        f"notebooks.execute(Path({str(slow)!r}), Path({str(tmp_path / 'out.ipynb')!r}), {{}})"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=paths.ROOT, stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 30
+    while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(run.pid, signal.SIGINT)
+    run.communicate(timeout=30)
+    assert run.returncode != 0
+    assert not (tmp_path / "out.ipynb").exists()
+    assert not list(tmp_path.glob("*.part"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
