@@ -1,0 +1,237 @@
+"""How fast is training here, against the published loop, the arithmetic, and a second thread?
+
+    python benchmarks/training.py [--json FILE] [--batches N]
+
+Every contender lives in a process of its own, since threads and the allocator are set once a
+process, and they take turns of a few batches. Times are medians over the turns. "ratios" are:
+default_vs_published_loop, how many times faster ours is than the report's loop;
+default_vs_floor, ours over the time that its multiply-adds alone would take at the speed of a
+matrix product; two_threads_vs_one, how many times faster a second thread makes ours.
+"""
+
+import helpers  # noqa: F401  (sets the threads' environment, which must come before PyTorch)
+
+# isort: split
+import argparse
+import contextlib
+import functools
+import json
+import multiprocessing
+import os
+import statistics
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import nn
+from torch.nn.functional import mse_loss
+from tqdm import tqdm
+
+from helpers import augment, bins, fit_unet, fitting, model
+from helpers.as_published import AsPublished
+from helpers.batches import Photos, order
+
+BATCH, TURN = 16, 5  # photos a batch, batches a turn
+ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+@functools.cache
+def photos(count: int = 256) -> Photos:
+    """Soft random shapes whose color follows from their lightness: only their size matters."""
+    noise = np.random.default_rng(0).normal(size=(count, 88, 112))
+    lightness = np.clip(128 + 400 * gaussian_filter(noise, (0, 4, 4)), 0, 255).astype(np.uint8)
+    return Photos(lightness, np.stack([118 + lightness // 12, 140 - lightness // 9], axis=-1))
+
+
+def published_loop():
+    """The report's network in the loop that goes with it: float tensors, everything plain."""
+    net = AsPublished()
+    criterion = nn.MSELoss()
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-5)
+    given = photos()
+    inputs = torch.tensor(given.lightness, dtype=torch.float32).unsqueeze(1)
+    labels = torch.tensor(given.ab, dtype=torch.float32).permute(0, 3, 1, 2).contiguous() / 255
+
+    def take(number):
+        rows = order(number, BATCH, len(given), 0)
+        optimizer.zero_grad()
+        loss = criterion(net(inputs[rows]), labels[rows])
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return take
+
+
+def ours(fast: bool = True, half: bool = False, keep: bool = True):
+    """The loop of fitting.fit: convolutions fast or plain, in bfloat16, memory kept or not."""
+    if keep:
+        fitting.keep_memory()
+    net = model.ColorizeCNN(fast=fast).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-5)
+    precision = torch.autocast("cpu", torch.bfloat16) if half else contextlib.nullcontext()
+
+    def take(number):
+        batch = photos().batch(order(number, BATCH, len(photos()), 0))
+        with precision:
+            return fitting.step(net, optimizer, mse_loss, *batch)
+
+    return take
+
+
+def street_unet():
+    """A step of fit_unet.fit, augmentation included."""
+    fitting.keep_memory()
+    given = augment.Photos(*(torch.from_numpy(a) for a in (photos().lightness, photos().ab)))
+    net = fit_unet.new_model([given], 0.1)
+    table, weights = bins.encoding_table(net.centers), bins.class_weights(net.prior)
+    optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
+
+    def take(_):
+        lightness, ab = augment.vary(*given.pick(BATCH))
+        loss = functools.partial(fit_unet.loss_of, table=table, weights=weights)
+        return fitting.step(net, optimizer, loss, lightness, ab)
+
+    return take
+
+
+CONTENDERS = {  # name: what it is, with how many threads
+    "published loop": (published_loop, ALL),
+    "ours, default": (ours, ALL),
+    "ours, memory given back": (functools.partial(ours, keep=False), ALL),
+    "ours, plain convolutions": (functools.partial(ours, fast=False), ALL),
+    "ours, bfloat16": (functools.partial(ours, half=True), ALL),
+    "published loop, 1 thread": (published_loop, 1),
+    "ours, 1 thread": (ours, 1),
+    "ours, 2 threads": (ours, 2),
+    "street_unet": (street_unet, ALL),
+}
+
+
+@functools.cache
+def set_up(name: str):
+    setup, threads = CONTENDERS[name]
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    return setup()
+
+
+def turn(name: str, first: int) -> tuple[float, list[float]]:
+    """Milliseconds a photo and the losses of the next batches; runs in the contender's process."""
+    take = set_up(name)
+    started = time.perf_counter()
+    losses = [take(number) for number in range(first, first + TURN)]
+    return (time.perf_counter() - started) / (TURN * BATCH) * 1e3, losses
+
+
+def matrix_rate(_: int) -> float:
+    """Multiply-adds a second of a float32 matrix product, all threads."""
+    torch.set_num_threads(ALL)
+    a, b = torch.rand(2, 1024, 1024)
+    started = time.perf_counter()
+    for _ in range(5):
+        torch.mm(a, b)
+    return 5 * 1024**3 / (time.perf_counter() - started)
+
+
+def layer_times(_: int) -> dict[str, float]:
+    """Milliseconds a photo of each layer of ours, forward and backward, alone; all threads."""
+    torch.set_num_threads(ALL)
+    fitting.keep_memory()
+    net = model.ColorizeCNN(fast=True).to(memory_format=torch.channels_last)
+    calls = []
+    for name, layer in net.named_children():
+        layer.register_forward_hook(
+            lambda layer, x, y, name=name: calls.append((name, layer, x, y))
+        )
+    net(photos().batch(np.arange(BATCH))[0])
+    spent: dict[str, float] = {}
+    for name, layer, (x,), y in calls:
+        x, slope = x.detach().requires_grad_(name != "conv1"), torch.rand_like(y)
+        if isinstance(layer, nn.Identity) or not (x.requires_grad or name == "conv1"):
+            continue
+        times = []
+        for _ in range(7):
+            started = time.perf_counter()
+            layer(x).backward(slope)
+            times.append(time.perf_counter() - started)
+        spent[name] = spent.get(name, 0) + statistics.median(times) / BATCH * 1e3
+    return spent
+
+
+def floor(rate: float, fast: bool) -> float:
+    """Milliseconds a photo of the step's multiply-adds: forward, and twice backward but for the
+    gradient of the input, which nobody needs."""
+    adds = model.layer_table(model.ColorizeCNN(fast=fast)).set_index("name").multiply_adds
+    return (3 * adds.sum() - adds["conv1"]) / rate * 1e3
+
+
+def measure(batches: int) -> dict:
+    """Everything, contenders in turn."""
+    context = multiprocessing.get_context("spawn")
+    times: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    losses: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    rates = []
+    with contextlib.ExitStack() as stack:
+        workers = {
+            name: stack.enter_context(ProcessPoolExecutor(1, context))
+            for name in [*CONTENDERS, "machine"]
+        }
+        for first in tqdm(range(0, batches, TURN), desc="turns"):
+            for name in CONTENDERS:
+                spent, lost = workers[name].submit(turn, name, first).result()
+                times[name].append(spent)
+                losses[name] += lost
+            rates.append(workers["machine"].submit(matrix_rate, 0).result())
+        layers = workers["machine"].submit(layer_times, 0).result()
+    ms = {name: statistics.median(spent[1:]) for name, spent in times.items()}  # the first warms up
+    rate = statistics.median(rates[1:])
+    default = ms["ours, default"]
+    curves = np.array([losses["published loop"], losses["ours, default"]])
+    floors = {"fast": floor(rate, True), "plain": floor(rate, False)}
+    return {
+        "ratios": {
+            "default_vs_published_loop": ms["published loop"] / default,
+            "default_vs_floor": default / floors["fast"],
+            "two_threads_vs_one": ms["ours, 1 thread"] / ms["ours, 2 threads"],
+        },
+        "ms_per_photo": ms,
+        "floor_ms_per_photo": floors,
+        "layers_ms_per_photo": layers,
+        "gflops": 2 * rate / 1e9,
+        "largest_difference_of_losses": float(np.max(np.abs(curves[1] / curves[0] - 1))),
+        "losses": {"published_loop": curves[0].tolist(), "default": curves[1].tolist()},
+        "threads": ALL,
+        "batches": batches,
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="write the numbers here as well")
+    parser.add_argument("--batches", type=int, default=100, help="batches of each contender")
+    options = parser.parse_args()
+    found = measure(max(options.batches, 2 * TURN))
+    base = found["ms_per_photo"]["published loop"]
+    print(f"{found['threads']} threads unless said, batches of {BATCH}, medians\n")
+    print(f"{'':28}{'ms a photo':>12}{'photos/s':>10}{'times faster':>14}")
+    floors = {f"floor of {k} arithmetic": v for k, v in found["floor_ms_per_photo"].items()}
+    for name, ms in (found["ms_per_photo"] | floors).items():
+        print(f"{name:28}{ms:12.2f}{1e3 / ms:10.0f}{base / ms:14.2f}")
+    print(f"\nmatrix product: {found['gflops']:.0f} GFLOP/s")
+    print(f"losses, ours and published, differ by {found['largest_difference_of_losses']:.1e}")
+    print("\nby layer of ours, forward and backward alone, ms a photo")
+    for name, ms in found["layers_ms_per_photo"].items():
+        print(f"{name:28}{ms:12.2f}")
+    for name, value in found["ratios"].items():
+        print(f"{name}: {value:.2f}")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
