@@ -1,0 +1,264 @@
+"""How good is it, against what, and how sure are we?
+
+Metrics are those of helpers/metrics.py. Their 95 % intervals come from the bootstrap over
+places, since photos of one place share their walls and light: places are drawn with
+replacement, the same draws for every model, and with several seeds of a model so many seeds
+are drawn as well and their metrics averaged. (Of three seeds that understates their spread, by a
+factor of about 0.8.) Differences are taken within a draw: a paired interval that contains zero
+is no difference.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from . import baselines, metrics, paths, preprocessing, results, street_unet
+from .preprocessing import PreparedSet
+
+DRAWS = 2000
+TAILS = (2.5, 97.5)  # percentiles that leave 95 %
+RNG = 1979  # of the draws: the year of the bootstrap
+DIGITS = {"mse": 5, "mse_vs_gray": 3, "auc": 4, "auc_rebalanced": 4, "chroma_ratio": 3}
+BATCH = 16  # photos in one pass through a network
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Models measured on the same photos. Made by `evaluate`."""
+
+    photos: pd.DataFrame  # those that were measured, as in PreparedSet.photos
+    sums: dict[str, list[pd.DataFrame]]  # per model and seed, one row a photo
+    estimates: pd.DataFrame  # models x metrics, means over seeds
+    draws: dict[str, pd.DataFrame]  # per model: a row of metrics for each draw
+
+    def as_results(self) -> dict[str, dict[str, float | None]]:
+        """For results.json: {model: {metric, metric_low, metric_high, ...}}."""
+        found = {}
+        for model, values in self.estimates.iterrows():
+            found[model] = {}
+            for metric, value in values.items():
+                low, high = interval(self.draws[model][metric])
+                row = {metric: value, f"{metric}_low": low, f"{metric}_high": high}
+                found[model] |= {k: float(v) if np.isfinite(v) else None for k, v in row.items()}
+        return found
+
+    def interval(self, model: str, metric: str) -> tuple[float, float]:
+        """The 95 % interval of a metric."""
+        return interval(self.draws[model][metric])
+
+    def table(self, names: Iterable[str] = metrics.METRICS, intervals: bool = True):
+        """Models x metrics as text, "value [low, high]"; `-` where nothing can be measured."""
+        rows = {}
+        for model in self.estimates.index:
+            rows[model] = {}
+            for name in names:
+                values = (self.estimates.loc[model, name], *self.interval(model, name))
+                rows[model][name] = as_text(
+                    values if intervals else values[:1], DIGITS.get(name, 2)
+                )
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def compare(self, model: str, other: str, metric: str = "mse_vs_gray") -> "Difference":
+        """The difference model - other of a metric, within the same draws of places."""
+        value = self.estimates.loc[model, metric] - self.estimates.loc[other, metric]
+        low, high = interval(self.draws[model][metric] - self.draws[other][metric])
+        return Difference(model, other, metric, float(value), low, high)
+
+    def against_gray(self, model: str) -> str:
+        """One sentence: does the model beat a = b = 0 on these photos?"""
+        low, high = self.interval(model, "mse_vs_gray")
+        answer = "beats gray" if high < 1 else "does worse than gray" if low > 1 else None
+        answer = answer or "does not differ from gray by more than chance"
+        ratio = as_text((self.estimates.loc[model, "mse_vs_gray"], low, high), 3)
+        return f"{model} {answer}: its square error is {ratio} times that of a = b = 0."
+
+    def per_photo(self, model: str, metric: str) -> np.ndarray:
+        """A metric of each photo alone, mean over seeds."""
+        return np.mean([metrics.pool(s)[metric].to_numpy() for s in self.sums[model]], axis=0)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference of one metric with its 95 % interval."""
+
+    model: str
+    other: str
+    metric: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def real(self) -> bool:
+        """Whether the interval leaves zero."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        numbers = as_text((self.value, self.low, self.high), DIGITS.get(self.metric, 2), sign="+")
+        verdict = "a difference" if self.real else "no difference that these photos can show"
+        return f"{self.model} - {self.other}, {self.metric}: {numbers}, {verdict}"
+
+
+def evaluate(
+    predictions: dict[str, Iterable[np.ndarray]],
+    prepared: PreparedSet,
+    indices: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> Evaluation:
+    """Measure models on the photos `indices` of a prepared set.
+
+    predictions: per model one array a seed, each N x H x W x 2 in ab units, in the order of
+    `indices`; a generator keeps one of them in memory at a time. weights: metrics.color_weights,
+    by default those of the training photos.
+    """
+    if not len(indices):
+        raise ValueError("no photos to evaluate: the split is empty")
+    if weights is None:
+        weights = metrics.color_weights(prepared.ab[prepared.indices("train")])
+    lightness, truth = prepared.lightness[indices], prepared.ab[indices]
+    sums = {
+        model: [metrics.per_photo(ab, lightness, truth, weights) for ab in seeds]
+        for model, seeds in predictions.items()
+    }
+    photos = prepared.photos.iloc[indices].reset_index(drop=True)
+    estimates, draws = {}, {}
+    for model, seeds in sums.items():
+        estimates[model] = pd.concat([metrics.pool(s.sum().to_frame().T) for s in seeds]).mean()
+        draws[model] = bootstrap(seeds, photos.place, metrics.pool)
+    return Evaluation(photos, sums, pd.DataFrame(estimates).T, draws)
+
+
+def bootstrap(seeds: list[pd.DataFrame], places: pd.Series, pool) -> pd.DataFrame:
+    """What `pool` makes of sums (rows of photos) in each draw of places: DRAWS rows.
+
+    seeds: sums of the same photos by models of several seeds. The draws are the same for every
+    call with the same places and number of seeds. Of fewer than two places nothing can be drawn:
+    all is NaN then.
+    """
+    codes, names = pd.factorize(places)
+    rng = np.random.default_rng(RNG)
+    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), DRAWS)
+    seeds_drawn = rng.integers(len(seeds), size=(len(seeds), DRAWS))
+    pooled = []
+    for sums in seeds:
+        by_place = sums.groupby(codes).sum()
+        pooled.append(pool(pd.DataFrame(counts @ by_place.to_numpy(), columns=sums.columns)))
+    values = np.stack(pooled)  # seeds x draws x metrics
+    mean = np.take_along_axis(values, seeds_drawn[:, :, None], axis=0).mean(axis=0)
+    if len(names) < 2:
+        mean = np.full_like(mean, np.nan)
+    return pd.DataFrame(mean, columns=pooled[0].columns)
+
+
+def interval(draws: np.ndarray | pd.Series) -> tuple[float, float]:
+    """The middle 95 % of draws, those that are numbers; NaN without any."""
+    known = np.asarray(draws)[np.isfinite(draws)]
+    return tuple(float(v) for v in np.percentile(known, TAILS)) if len(known) else (np.nan, np.nan)
+
+
+def as_text(values: tuple[float, ...], digits: int, sign: str = "") -> str:
+    """A number, or a number with its interval: "0.912 [0.884, 0.941]"."""
+    texts = [f"{value:{sign}.{digits}f}" if np.isfinite(value) else "-" for value in values]
+    return texts[0] if len(texts) == 1 else f"{texts[0]} [{texts[1]}, {texts[2]}]"
+
+
+def unet_colors(model, lightness: np.ndarray, point) -> np.ndarray:
+    """ab (N x H x W x 2, ab units) that a StreetUnet gives lightness (uint8, N x H x W)."""
+    parts = []
+    for start in range(0, len(lightness), BATCH):
+        part = torch.from_numpy(lightness[start : start + BATCH])[:, None].float() / 255
+        ab, _ = street_unet.predict(model, part, point)
+        parts.append(ab.permute(0, 2, 3, 1).numpy())
+    return np.concatenate(parts)
+
+
+def fair_photos(prepared: PreparedSet, hashes: Iterable[str]) -> np.ndarray:
+    """Photos on which weights that saw the files `hashes` (SHA-256) may be judged.
+
+    All of them, if they saw none. Otherwise those of the test stretches that they did not see,
+    since the neighbors of what they saw would flatter them. Raises ValueError if none is left.
+    """
+    seen = prepared.photos.sha256.isin(set(hashes)).to_numpy()
+    fair = np.flatnonzero(~seen)
+    if seen.any():
+        fair = np.intersect1d(fair, prepared.indices("test"))
+    if not len(fair):
+        raise ValueError("these weights were trained or tuned on all photos here: give others")
+    return fair
+
+
+def evaluate_folder(folder: str | Path, weights: str | Path | None) -> tuple[Evaluation, dict]:
+    """Every baseline and the weights in a file, on the photos of a folder; and what was left out.
+
+    weights: a file of street_unet.save; None takes the shipped ones, or the baselines alone where
+    none are shipped. Copies and the weights of the rebalanced AuC come from the folder's own
+    training stretches, a copy never from the photo's place. Raises ValueError or OSError, in one
+    sentence, for what cannot be read or is no fair test.
+    """
+    prepared = preprocessing.prepare(folder)
+    shipped = paths.WEIGHTS / "street_unet.safetensors"
+    if weights is None and shipped.exists():
+        weights = shipped
+    seen, mean, points = [], None, {}
+    if weights is not None:
+        model, meta, points = street_unet.load(weights)
+        try:
+            seen = meta["training_photos"] + meta["validation_photos"]
+            mean = np.array(meta["training_mean_ab"], np.float32)
+        except KeyError as error:
+            raise ValueError(f"{weights} does not say what it was trained on: {error}") from None
+    chosen = fair_photos(prepared, seen)
+    predictions = baselines.baselines(prepared, chosen)
+    lightness = prepared.lightness[chosen]
+    if mean is not None:
+        predictions["mean"] = [np.broadcast_to(mean, (*lightness.shape, 2))]
+    for name, point in points.items():
+        predictions[name] = [unet_colors(model, lightness, point)]
+    counts = {
+        "folder": str(folder),
+        "weights": None if weights is None else Path(weights).name,
+        "photos": len(chosen),
+        "places": int(prepared.photos.place.iloc[chosen].nunique()),
+        "rejected": len(prepared.rejected),
+        "left_out": len(prepared.photos) - len(chosen),
+    }
+    return evaluate(predictions, prepared, chosen), counts
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m helpers.evaluation`; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.evaluation",
+        description="Measure baselines and the shipped model on your photos.",
+        epilog="Photos that the weights were trained or tuned on are left out and counted.",
+    )
+    parser.add_argument("folder", help="a folder of color photos")
+    parser.add_argument("--weights", metavar="W", help="another file of street_unet weights")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers there as well")
+    options = parser.parse_args(arguments)
+    try:
+        evaluation, counts = evaluate_folder(options.folder, options.weights)
+        if options.json:
+            results.save(Path(options.json), {"data": counts, "metrics": evaluation.as_results()})
+    except (OSError, ValueError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"{counts['photos']} photos of {counts['places']} places; {counts['left_out']} left out "
+        f"(seen by the weights, or neighbors of those), {counts['rejected']} rejected."
+    )
+    if not counts["weights"]:
+        print("No weights are shipped or given: the baselines alone.")
+    print("Value [95 % interval over places].")
+    print(evaluation.table().T.to_string())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Where does the error sit, and which photos show it?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from . import color, metrics
+from .evaluation import bootstrap, interval
+
+CHROMA_EDGES = (0, 5, 10, 20, 30, 50)  # ab units; the last group has no upper end
+CHROMA_NAMES = ("0-5", "5-10", "10-20", "20-30", "30-50", "over 50")
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The error of one model in groups of pixels. Made by `by_group`."""
+
+    table: pd.DataFrame
+    draws: pd.DataFrame  # mse_vs_gray of each group in each draw of places
+
+    def mean(self, names: Sequence[str]) -> tuple[float, tuple[float, float]]:
+        """mse_vs_gray averaged over groups, each counting the same, with its 95 % interval.
+
+        NaN if one of them has no pixels.
+        """
+        names = list(names)
+        value = float(self.table.mse_vs_gray[names].mean(skipna=False))
+        return value, interval(self.draws[names].mean(axis=1, skipna=False))
+
+
+def by_group(
+    seeds: Iterable[np.ndarray],
+    truth: np.ndarray,
+    groups: np.ndarray,
+    places: pd.Series,
+    names: Sequence[str],
+) -> Groups:
+    """Where the error of one model sits.
+
+    seeds: predictions, each N x H x W x 2, ab units. truth: N x H x W x 2, uint8. groups: the
+    number of the group of each pixel, N x H x W or what broadcasts to it, uint8; `names` are
+    those of the numbers 0, 1, ..., and pixels with a number past them are left out.
+    The table has a row a group: pixels and error (shares of all), rmse and rmse_gray (ab units),
+    mse_vs_gray with _low and _high (over places and seeds). A group without pixels is NaN.
+    """
+    true = color.load_ab(truth)
+    groups = np.broadcast_to(groups, true.shape[:-1])
+    count = len(names)
+
+    def totals(values: np.ndarray) -> np.ndarray:
+        rows = [np.bincount(g.ravel(), v.ravel(), 256)[:count] for g, v in zip(groups, values)]
+        return np.stack(rows)
+
+    def ratio(sums: pd.DataFrame) -> pd.DataFrame:
+        values = sums.to_numpy()
+        return pd.DataFrame(values[:, :count] / values[:, count:], columns=list(names))
+
+    gray = totals(np.square(true).sum(axis=-1))
+    sums = [np.hstack([totals(np.square(ab - true).sum(axis=-1)), gray]) for ab in seeds]
+    pixels = totals(np.ones(true.shape[:-1])).sum(axis=0)
+    square, square_gray = np.split(np.mean([s.sum(axis=0) for s in sums], axis=0), 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        draws = bootstrap([pd.DataFrame(s) for s in sums], places, ratio)
+        columns = {
+            "pixels": pixels / pixels.sum(),
+            "error": square / square.sum(),
+            "rmse": np.sqrt(square / (2 * pixels)),
+            "rmse_gray": np.sqrt(square_gray / (2 * pixels)),
+            "mse_vs_gray": square / square_gray,
+        }
+    limits = np.array([interval(draws[name]) for name in names])
+    columns |= {"mse_vs_gray_low": limits[:, 0], "mse_vs_gray_high": limits[:, 1]}
+    table = pd.DataFrame(columns, index=list(names)).replace([np.inf, -np.inf], np.nan)
+    return Groups(table, draws)
+
+
+def chroma_groups(truth: np.ndarray) -> np.ndarray:
+    """Which of CHROMA_NAMES the true color (... x 2, stored) of each pixel is in: uint8."""
+    return (np.digitize(color.chroma(color.load_ab(truth)), CHROMA_EDGES) - 1).astype(np.uint8)
+
+
+def height_groups(height: int, bands: int) -> np.ndarray:
+    """Which band each row of a picture is in, 0 at the top: uint8, height x 1."""
+    return (np.arange(height) * bands // height)[:, None].astype(np.uint8)
+
+
+def spread(values: np.ndarray, count: int) -> np.ndarray:
+    """`count` positions evenly spaced in the rank of `values`, from the lowest to the highest.
+
+    The middles of `count` equal parts of the ranking: a choice by rule, not by eye.
+    """
+    ranks = (np.arange(count) + 0.5) / count * len(values)
+    return np.argsort(values, kind="stable")[ranks.astype(int)]
+
+
+def definitions(
+    predictions: dict[str, np.ndarray],
+    lightness: np.ndarray,
+    truth: np.ndarray,
+    training: np.ndarray,
+) -> pd.DataFrame:
+    """Metrics that public code defines in more than one way, on the same predictions.
+
+    predictions: per model N x H x W x 2, ab units. training: the stored colors that the weights
+    of the rebalanced AuC come from. Rows are (metric, definition), ours first; columns models.
+    """
+    true = color.load_ab(truth)
+    light = color.load_lightness(lightness)
+    true_rgb = color.join_lab(light, true)
+    ours, paper = (metrics.color_weights(training, mix) for mix in (0.5, 1e-4))
+    limit = metrics.AUC_LIMIT
+    columns = {}
+    for model, ab in predictions.items():
+        rgb = color.join_lab(light, ab)
+        distance = np.sqrt(np.square(ab - true).sum(axis=-1))
+        area = metrics.auc_of(distance)
+        strict = np.clip(limit - 0.5 - np.floor(distance), 0, limit) / limit
+        mean_share = np.clip(limit + 1 - np.ceil(distance), 0, limit + 1) / (limit + 1)
+        psnr = metrics.psnr(rgb, true_rgb)
+
+        def weighted(table, area=area):
+            return np.average(area, weights=table[truth[..., 0], truth[..., 1]])
+
+        columns[model] = {
+            ("auc", "at most t, trapezoid over 0..150 (ours)"): area.mean(),
+            ("auc", "less than t, trapezoid over 0..150"): strict.mean(),
+            ("auc", "at most t, mean of 151 shares"): mean_share.mean(),
+            ("auc_rebalanced", "half of the prior made uniform (ours)"): weighted(ours),
+            ("auc_rebalanced", "the prior alone, nearly: 1e-4 uniform"): weighted(paper),
+            ("colorfulness", "of R - G, mean over photos (ours)"): metrics.colorfulness(rgb).mean(),
+            ("colorfulness", "of |R - G|"): metrics.colorfulness(rgb, absolute=True).mean(),
+            ("psnr", "per photo, then the mean (ours)"): psnr.mean(),
+            ("psnr", "of all pixels at once"): -10 * np.log10(np.mean(10 ** (-psnr / 10))),
+            ("rmse", "per channel (ours)"): np.sqrt(np.square(distance).mean() / 2),
+            ("rmse", "of the distance in the ab plane"): np.sqrt(np.square(distance).mean()),
+        }
+    return pd.DataFrame(columns)

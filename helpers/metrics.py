@@ -1,0 +1,203 @@
+"""How far is a colored photo from the truth, in numbers that cannot be flattered?
+
+`per_photo` measures every photo once and keeps sums; `pool` turns sums into metrics. So the
+metrics of one photo, of all, and of thousands of resampled sets come from the same few lines.
+
+The truth is the stored color, 8-bit steps of ab (helpers/color.py); a prediction is measured as
+it is, without rounding. N photos of H x W pixels throughout.
+
+mse            mean square error of ab in the report's scale, (ab + 128) / 255
+mse_vs_gray    the same over that of a = b = 0: below 1 is better than gray
+rmse           root mean square error per channel, ab units
+rmse_chroma20  the same where the true chroma exceeds 20
+auc            Zhang, Isola, Efros (2016): share of pixels whose ab is within t of the truth,
+               integrated by the trapezoid rule over t = 0, 1, ..., 150, over 150; in 0..1
+auc_rebalanced the same, each pixel weighted by how rare its true color is (`color_weights`)
+psnr           peak signal to noise ratio of 8-bit sRGB per photo, mean over photos, dB
+delta_e        CIEDE2000, mean over pixels, both colors clipped to sRGB first
+colorfulness   Hasler and Suesstrunk (2003) of 8-bit sRGB per photo, mean over photos
+colorfulness_ratio   the same over that of the truth
+colorfulness_gap     mean absolute difference to the truth's, per photo
+chroma_ratio   mean chroma of the prediction over that of the truth
+"""
+
+import functools
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import torch
+from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
+
+from . import bins, color
+
+AUC_LIMIT = 150  # largest threshold, ab units
+VIVID = 20  # chroma above which a pixel counts for rmse_chroma20
+BATCH = 8  # photos measured at once: their arrays stay in a core's cache
+
+METRICS = (
+    "mse",
+    "mse_vs_gray",
+    "rmse",
+    "rmse_chroma20",
+    "auc",
+    "auc_rebalanced",
+    "psnr",
+    "delta_e",
+    "colorfulness",
+    "colorfulness_ratio",
+    "colorfulness_gap",
+    "chroma_ratio",
+)
+
+
+def per_photo(
+    ab: np.ndarray, lightness: np.ndarray, truth: np.ndarray, weights: np.ndarray
+) -> pd.DataFrame:
+    """Sums over each photo, one row a photo, for `pool`.
+
+    ab: prediction, N x H x W x 2, ab units. lightness: N x H x W, uint8 (2.55 L). truth:
+    N x H x W x 2, uint8 (ab + 128). weights: 256 x 256, of `color_weights`.
+    """
+    if not ab.shape == truth.shape == (*lightness.shape, 2):
+        raise ValueError(f"shapes differ: {ab.shape}, {truth.shape} and {lightness.shape}")
+
+    def batch(start: int) -> pd.DataFrame:
+        part = slice(start, start + BATCH)
+        return _sums(np.asarray(ab[part], np.float32), lightness[part], truth[part], weights)
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as threads:
+        # scikit-image warns of colors outside of the gamut: clipping them is what we ask for.
+        warnings.simplefilter("ignore", UserWarning)
+        parts = list(threads.map(batch, range(0, len(ab), BATCH)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def pool(sums: pd.DataFrame) -> pd.DataFrame:
+    """Metrics (columns METRICS) of each row of sums, a row being any number of photos added up.
+
+    What cannot be measured (no pixel above a chroma of 20, a truth without color) is NaN.
+    """
+    s = sums
+    values = 2 * s.pixels  # a and b of each pixel
+    columns = {
+        "mse": s.square / values / 255**2,
+        "mse_vs_gray": s.square / s.square_gray,
+        "rmse": np.sqrt(s.square / values),
+        "rmse_chroma20": np.sqrt(s.square_vivid / (2 * s.vivid)),
+        "auc": s.auc / s.pixels,
+        "auc_rebalanced": s.auc_weighted / s.weight,
+        "psnr": s.psnr / s.photos,
+        "delta_e": s.delta_e / s.pixels,
+        "colorfulness": s.colorfulness / s.photos,
+        "colorfulness_ratio": s.colorfulness / s.colorfulness_true,
+        "colorfulness_gap": s.colorfulness_gap / s.photos,
+        "chroma_ratio": s.chroma / s.chroma_true,
+    }
+    return pd.DataFrame(columns).replace([np.inf, -np.inf], np.nan)
+
+
+def color_weights(truth: np.ndarray, mix: float = bins.MIX) -> np.ndarray:
+    """How rare each stored color is: 256 x 256 weights, rows a + 128, columns b + 128.
+
+    A color weighs as much as its nearest bin, 1 / ((1 - mix) p + mix / Q) over the Q = 261 bins
+    of the gamut, p their share among `truth` (... x 2, uint8): training photos, so that a model
+    is not judged by weights drawn from its own test. With mix = 0, as in the paper, the rarest
+    color would weigh a million times the commonest; half a uniform share bounds that.
+    """
+    stored, centers, nearest = _gamut_bins()
+    codes = truth[..., 0].astype(np.int64) * 256 + truth[..., 1]
+    found, counts = np.unique(codes, return_counts=True)
+    shares = torch.from_numpy(counts / counts.sum()).float()
+    prior = shares @ bins.soft_encode(stored[found], centers)
+    return bins.class_weights(prior, mix)[nearest].reshape(256, 256).numpy()
+
+
+@functools.cache
+def _gamut_bins() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Every stored color (65536 x 2, ab units), the bins' centers (Q x 2), each color's bin."""
+    stored = torch.cartesian_prod(torch.arange(256.0), torch.arange(256.0)) - color.AB_OFFSET
+    centers = bins.gamut_centers()
+    return stored, centers, torch.cdist(stored, centers).argmin(dim=1)
+
+
+def auc_of(distance: np.ndarray) -> np.ndarray:
+    """What a pixel at `distance` (ab units) from the truth adds to the AuC, 0..1.
+
+    The trapezoid rule over t = 0..150 of [distance <= t], in closed form.
+    """
+    step = np.ceil(distance)
+    area = np.where(step > 0, AUC_LIMIT + 0.5 - step, AUC_LIMIT)
+    return np.where(step > AUC_LIMIT, 0, area) / AUC_LIMIT
+
+
+def colorfulness(rgb: np.ndarray, absolute: bool = False) -> np.ndarray:
+    """Hasler and Suesstrunk's colorfulness of each picture (... x H x W x 3, 0..255).
+
+    `absolute` takes |R - G| and |(R + G) / 2 - B| first, as some public code does.
+    """
+    red, green, blue = np.moveaxis(rgb.astype(np.float32), -1, 0)
+    opponents = np.stack([red - green, (red + green) / 2 - blue])
+    if absolute:
+        opponents = np.abs(opponents)
+    variance = opponents.var(axis=(-2, -1)).sum(axis=0)
+    square_mean = np.square(opponents.mean(axis=(-2, -1))).sum(axis=0)
+    return np.sqrt(variance) + 0.3 * np.sqrt(square_mean)
+
+
+def psnr(rgb: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """PSNR in dB of each picture (... x H x W x 3, uint8).
+
+    An exact copy counts as if one value were off by one step, so that a mean stays finite.
+    """
+    difference = np.square(rgb.astype(np.float32) - truth).sum(axis=(-3, -2, -1))
+    return 10 * np.log10(255**2 * np.prod(rgb.shape[-3:]) / np.maximum(difference, 1))
+
+
+def clip_to_srgb(lightness: np.ndarray, ab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """L (..., 0..100) and ab (... x 2): the Lab (... x 3) that a screen can show, its 8-bit RGB."""
+    lab = np.concatenate([lightness[..., None], ab], axis=-1, dtype=np.float32)
+    rgb = lab2rgb(lab)
+    edge = ((rgb <= 0) | (rgb >= 1)).any(axis=-1)
+    if edge.any():
+        lab[edge] = rgb2lab(rgb[edge])
+    return lab, np.rint(rgb * 255).astype(np.uint8)
+
+
+def _sums(
+    ab: np.ndarray, lightness: np.ndarray, truth: np.ndarray, weights: np.ndarray
+) -> pd.DataFrame:
+    """`per_photo` of a few photos."""
+    light, true = color.load_lightness(lightness), color.load_ab(truth)
+    lab, rgb = clip_to_srgb(light, ab)
+    true_lab, true_rgb = clip_to_srgb(light, true)
+    square = np.square(ab - true).sum(axis=-1)
+    area = auc_of(np.sqrt(square))
+    weight = weights[truth[..., 0], truth[..., 1]]
+    true_chroma = color.chroma(true)
+    vivid = true_chroma > VIVID
+    colorful, true_colorful = colorfulness(rgb), colorfulness(true_rgb)
+    maps = {  # summed over the pixels of each photo
+        "pixels": np.ones_like(square),
+        "square": square,
+        "square_gray": np.square(true).sum(axis=-1),
+        "vivid": vivid,
+        "square_vivid": square * vivid,
+        "auc": area,
+        "weight": weight,
+        "auc_weighted": area * weight,
+        "delta_e": deltaE_ciede2000(true_lab, lab),
+        "chroma": color.chroma(ab),
+        "chroma_true": true_chroma,
+    }
+    columns = {name: m.sum(axis=(1, 2), dtype=np.float64) for name, m in maps.items()}
+    columns |= {
+        "photos": np.ones(len(ab)),
+        "psnr": psnr(rgb, true_rgb),
+        "colorfulness": colorful,
+        "colorfulness_true": true_colorful,
+        "colorfulness_gap": np.abs(colorful - true_colorful),
+    }
+    return pd.DataFrame(columns, dtype=np.float64)

@@ -1,0 +1,238 @@
+"""Intervals that mean what they say, comparisons that are paired, and the command line."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from photo_samples import street
+
+from helpers import color, evaluation, metrics, paths, preprocessing, street_unet
+
+WEIGHTS = np.ones((256, 256), np.float32)
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    """40 places of two small photos; places differ more than the photos of one."""
+    rng = np.random.default_rng(0)
+    lightness = rng.integers(30, 220, (80, 6, 8), dtype=np.uint8)
+    spread = np.repeat(rng.uniform(3, 25, 40), 2)[:, None, None, None]
+    ab = (128 + spread * rng.normal(size=(80, 6, 8, 2))).round().clip(0, 255).astype(np.uint8)
+    place = np.repeat([f"{i:06d}" for i in range(40)], 2)
+    files = [f"{p}_{v}.jpg" for p, v in zip(place, [1, 2] * 40)]
+    split = np.where(np.arange(80) < 50, "train", "test")
+    photos = pd.DataFrame({"file": files, "place": place, "split": split})
+    photos["sha256"] = [f"hash-{i}" for i in range(80)]
+    return SimpleNamespace(
+        lightness=lightness,
+        ab=ab,
+        photos=photos,
+        indices=lambda name: np.flatnonzero(photos.split == name),
+    )
+
+
+def judge(prepared, indices=None, **models):
+    indices = np.arange(80) if indices is None else indices
+    return evaluation.evaluate(models, prepared, indices, WEIGHTS)
+
+
+def shrunk(prepared, factor):
+    """A prediction with a known error: mse_vs_gray is (1 - factor)^2."""
+    return color.load_ab(prepared.ab) * np.float32(factor)
+
+
+def test_a_known_error_is_found(prepared):
+    judged = judge(prepared, good=[shrunk(prepared, 0.9)], gray=[shrunk(prepared, 0)])
+    assert judged.estimates.mse_vs_gray["good"] == pytest.approx(0.01, rel=1e-4)
+    assert judged.estimates.chroma_ratio["good"] == pytest.approx(0.9, rel=1e-4)
+    np.testing.assert_allclose(judged.interval("good", "mse_vs_gray"), 0.01, rtol=1e-4)
+    np.testing.assert_allclose(judged.per_photo("good", "mse_vs_gray"), 0.01, rtol=1e-4)
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_law():
+    rng = np.random.default_rng(0)
+    sums = pd.DataFrame({"x": rng.normal(5, 2, 400), "n": 1.0})
+    draws = evaluation.bootstrap([sums], pd.Series(range(400)), lambda s: (s.x / s.n).to_frame())
+    low, high = evaluation.interval(draws[0])
+    half = 1.96 * sums.x.std() / 20
+    assert (low, high) == pytest.approx((sums.x.mean() - half, sums.x.mean() + half), abs=0.03)
+
+
+def test_more_photos_of_the_same_places_do_not_narrow_an_interval(prepared):
+    twice = np.repeat(np.arange(80), 2)
+    once = judge(prepared, model=[shrunk(prepared, 0)])
+    doubled = judge(prepared, twice, model=[shrunk(prepared, 0)[twice]])
+    np.testing.assert_allclose(once.interval("model", "mse"), doubled.interval("model", "mse"))
+    as_places = prepared.photos.assign(place=prepared.photos.file)
+    free = SimpleNamespace(**{**vars(prepared), "photos": as_places})
+    narrow, wide = judge(free, model=[shrunk(prepared, 0)]), once
+    assert np.ptp(narrow.interval("model", "mse")) < 0.85 * np.ptp(wide.interval("model", "mse"))
+
+
+def test_a_paired_difference_shows_what_two_intervals_hide(prepared):
+    judged = judge(prepared, a=[shrunk(prepared, 0)], b=[shrunk(prepared, 0.02)])
+    (_, high), (low, _) = judged.interval("b", "mse"), judged.interval("a", "mse")
+    assert low < high
+    difference = judged.compare("a", "b", "mse")
+    assert difference.real
+    assert difference.low > 0
+    assert judged.compare("b", "a", "mse").high < 0
+    assert str(difference).endswith("a difference")
+
+
+def test_models_that_are_equally_good_seldom_differ(prepared):
+    """One comparison in twenty may go wrong: five of twenty would be far too many."""
+    wrong = 0
+    for trial in range(20):
+        noise = np.random.default_rng(trial).normal(0, 5, (2, *prepared.ab.shape))
+        one, two = shrunk(prepared, 0.5) + noise
+        difference = judge(prepared, a=[one], b=[two]).compare("a", "b")
+        wrong += difference.real
+        assert str(difference).endswith("a difference") == difference.real
+    assert wrong < 5
+
+
+def test_seeds_are_averaged_and_their_spread_widens_the_interval(prepared):
+    seeds = [shrunk(prepared, f) for f in (0.2, 0.5, 0.8)]
+    judged = judge(prepared, three=seeds, alone=[seeds[1]])
+    expected = np.mean([0.8**2, 0.5**2, 0.2**2])
+    assert judged.estimates.mse_vs_gray["three"] == pytest.approx(expected, rel=1e-4)
+    low, high = judged.interval("three", "mse_vs_gray")
+    assert low < expected - 0.1
+    assert high > expected + 0.1
+    np.testing.assert_allclose(judged.interval("alone", "mse_vs_gray"), 0.25, rtol=1e-4)
+
+
+def test_a_generator_of_seeds_gives_the_same_as_a_list(prepared):
+    seeds = [shrunk(prepared, 0.3), shrunk(prepared, 0.6)]
+    listed = judge(prepared, m=seeds).as_results()
+    assert judge(prepared, m=iter(seeds)).as_results() == listed
+
+
+def test_results_have_every_metric_with_its_interval(prepared):
+    noise = np.random.default_rng(0).normal(0, 5, prepared.ab.shape)
+    found = judge(prepared, m=[shrunk(prepared, 0.5) + noise]).as_results()["m"]
+    for name in metrics.METRICS:
+        assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"], name
+    assert len(found) == 3 * len(metrics.METRICS)
+
+
+def test_one_place_has_no_interval_and_the_results_are_still_json(prepared):
+    judged = judge(prepared, np.arange(2), m=[shrunk(prepared, 0.5)[:2]])
+    found = judged.as_results()["m"]
+    assert found["mse"] > 0
+    assert found["mse_low"] is found["mse_high"] is None
+    json.dumps(found, allow_nan=False)
+    assert judged.table().loc["m", "mse"].endswith("[-, -]")
+
+
+def test_the_table_says_value_and_interval(prepared):
+    judged = judge(prepared, gray=[shrunk(prepared, 0)])
+    assert judged.table().loc["gray", "mse_vs_gray"] == "1.000 [1.000, 1.000]"
+    assert judged.table(["mse_vs_gray"], intervals=False).loc["gray", "mse_vs_gray"] == "1.000"
+
+
+@pytest.mark.parametrize(
+    ("factor", "answer"), [(0.1, "beats gray"), (-0.1, "does worse than gray")]
+)
+def test_one_sentence_tells_whether_gray_is_beaten(prepared, factor, answer):
+    judged = judge(prepared, m=[shrunk(prepared, factor)])
+    assert judged.against_gray("m").startswith(f"m {answer}: ")
+
+
+def test_no_sentence_claims_more_than_the_interval_shows(prepared):
+    lucky = shrunk(prepared, 0)
+    lucky[0], lucky[3] = 8, -8
+    assert "does not differ" in judge(prepared, m=[lucky]).against_gray("m")
+
+
+def test_nothing_to_evaluate_is_an_error(prepared):
+    with pytest.raises(ValueError, match="no photos"):
+        judge(prepared, np.array([], int), m=[])
+
+
+def test_photos_that_weights_have_not_seen_are_all_fair(prepared):
+    np.testing.assert_array_equal(evaluation.fair_photos(prepared, ["other"]), np.arange(80))
+
+
+def test_where_weights_saw_some_only_unseen_test_photos_are_fair(prepared):
+    fair = evaluation.fair_photos(prepared, ["hash-3", "hash-60"])
+    np.testing.assert_array_equal(fair, [i for i in range(50, 80) if i != 60])
+
+
+def test_weights_that_saw_everything_cannot_be_judged(prepared):
+    with pytest.raises(ValueError, match="give others"):
+        evaluation.fair_photos(prepared, prepared.photos.sha256)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Photos of twelve places; what is prepared from them stays out of the project."""
+    monkeypatch.setattr(paths, "PREPARED", tmp_path / "prepared")
+    monkeypatch.setattr(paths, "WEIGHTS", tmp_path / "shipped")
+    return street(tmp_path / "photos")
+
+
+def save_weights(path, seen=(), **meta):
+    torch.manual_seed(0)
+    centers = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 20.0]])
+    model = street_unet.StreetUnet(centers, torch.tensor([0.8, 0.1, 0.1]), widths=(8, 8, 8, 8))
+    meta = {"training_photos": list(seen), "validation_photos": [], **meta}
+    points = {"street_unet": street_unet.OperatingPoint(gain=1.5)}
+    street_unet.save(path, model.eval(), meta, points)
+    return path
+
+
+def test_the_command_measures_the_baselines_of_a_folder(folder, capsys, tmp_path):
+    file = tmp_path / "found.json"
+    assert evaluation.main([str(folder), "--json", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "36 photos of 12 places; 0 left out" in printed
+    found = json.loads(file.read_text())
+    assert list(found["metrics"]) == ["gray", "mean", "random_copy", "nearest_copy"]
+    assert found["metrics"]["gray"]["mse_vs_gray"] == 1
+    assert found["data"]["weights"] is None
+
+
+def test_the_command_leaves_out_what_the_weights_have_seen(folder, capsys, tmp_path):
+    prepared = preprocessing.prepare(folder)
+    seen = prepared.photos.sha256[prepared.indices("train")]
+    weights = save_weights(tmp_path / "w.safetensors", seen, training_mean_ab=[1.0, 2.0])
+    assert evaluation.main([str(folder), "--weights", str(weights)]) == 0
+    printed = capsys.readouterr().out
+    count = len(prepared.indices("test"))
+    assert f"{count} photos" in printed
+    assert f"{36 - count} left out" in printed
+    assert "street_unet" in printed
+
+
+def test_shipped_weights_are_taken_without_being_named(folder, tmp_path):
+    shipped = tmp_path / "shipped" / "street_unet.safetensors"
+    shipped.parent.mkdir()
+    save_weights(shipped, training_mean_ab=[3.0, -4.0])
+    judged, counts = evaluation.evaluate_folder(folder, None)
+    assert counts["weights"] == shipped.name
+    truth = color.load_ab(preprocessing.prepare(folder).ab)
+    expected = np.square(truth - [3.0, -4.0]).mean() / np.square(truth).mean()
+    assert judged.estimates.mse_vs_gray["mean"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("wrong", ["absent", "pickled", "nameless"])
+def test_weights_that_cannot_be_trusted_are_one_sentence(folder, capsys, tmp_path, wrong):
+    path = tmp_path / "w.safetensors"
+    if wrong == "pickled":
+        torch.save({"a": 1}, path)
+    elif wrong == "nameless":
+        save_weights(path)
+    assert evaluation.main([str(folder), "--weights", str(path)]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "w.safetensors" in error
+    assert "Traceback" not in error
+
+
+def test_a_folder_that_is_missing_is_one_sentence(folder, capsys):
+    assert evaluation.main([str(folder / "nowhere")]) == 1
+    assert "nowhere" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""Error by groups of pixels, choices by rule, and definitions side by side."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import color, failures, metrics
+
+
+@pytest.fixture(scope="module")
+def photos():
+    """Truth (stored), a prediction and the places of 12 small pictures."""
+    rng = np.random.default_rng(2)
+    truth = rng.normal(128, 18, (12, 8, 6, 2)).round().clip(0, 255).astype(np.uint8)
+    ab = (color.load_ab(truth) * 0.5 + rng.normal(0, 4, truth.shape)).astype(np.float32)
+    return truth, ab, pd.Series(np.arange(12) // 2)
+
+
+def test_groups_equal_a_loop_over_pixels(photos):
+    truth, ab, places = photos
+    groups = np.random.default_rng(0).integers(0, 4, truth.shape[:-1], dtype=np.uint8)
+    found = failures.by_group([ab], truth, groups, places, ["a", "b", "c"]).table
+    true = color.load_ab(truth)
+    inside = [np.square(ab - true).sum(-1)[groups == g].sum() for g in range(3)]
+    for g, name in enumerate("abc"):
+        mask = groups == g
+        row = found.loc[name]
+        assert row.pixels == pytest.approx(mask.sum() / (groups < 3).sum())
+        assert row.error == pytest.approx(inside[g] / sum(inside), rel=1e-5)
+        assert row.rmse == pytest.approx(np.sqrt(np.square((ab - true)[mask]).mean()), rel=1e-5)
+        assert row.rmse_gray == pytest.approx(np.sqrt(np.square(true[mask]).mean()), rel=1e-5)
+        assert row.mse_vs_gray == pytest.approx((row.rmse / row.rmse_gray) ** 2)
+        assert row.mse_vs_gray_low < row.mse_vs_gray < row.mse_vs_gray_high
+
+
+def test_one_group_of_all_pixels_is_the_metric_itself(photos):
+    truth, ab, places = photos
+    groups = np.zeros((1, 1), np.uint8)
+    found = failures.by_group([ab], truth, groups, places, ["all"])
+    light = np.full(truth.shape[:-1], 128, np.uint8)
+    sums = metrics.per_photo(ab, light, truth, np.ones((256, 256)))
+    pooled = metrics.pool(sums.sum().to_frame().T)
+    assert found.table.mse_vs_gray["all"] == pytest.approx(pooled.mse_vs_gray[0], rel=1e-6)
+
+
+def test_the_mean_over_groups_counts_each_the_same(photos):
+    truth, ab, places = photos
+    found = failures.by_group(
+        [ab], truth, failures.height_groups(8, 4), places, ["1", "2", "3", "4"]
+    )
+    value, (low, high) = found.mean(["1", "4"])
+    assert value == pytest.approx(found.table.mse_vs_gray[["1", "4"]].mean())
+    assert low < value < high
+
+
+def test_an_empty_group_is_not_a_number(photos):
+    truth, ab, places = photos
+    groups = np.zeros(truth.shape[:-1], np.uint8)
+    found = failures.by_group([ab], truth, groups, places, ["all", "none"])
+    assert found.table.loc["none", "pixels"] == 0
+    assert np.isnan(found.table.loc["none", ["rmse", "mse_vs_gray", "mse_vs_gray_low"]]).all()
+    assert np.isnan(found.mean(["all", "none"])[0])
+
+
+def test_chroma_groups_follow_their_names():
+    ab = np.array([[0, 0], [4, 3], [9, 0], [0, -19], [20, 0], [40, 0], [50, 0], [90, 90]])
+    stored = (ab + 128).astype(np.uint8)
+    names = [failures.CHROMA_NAMES[i] for i in failures.chroma_groups(stored)]
+    assert names == ["0-5", "5-10", "5-10", "10-20", "20-30", "30-50", "over 50", "over 50"]
+
+
+def test_height_groups_are_bands_of_equal_size_from_the_top():
+    groups = failures.height_groups(88, 8)
+    assert groups.shape == (88, 1)
+    np.testing.assert_array_equal(np.bincount(groups[:, 0]), np.full(8, 11))
+    assert (np.diff(groups[:, 0].astype(int)) >= 0).all()
+
+
+def test_spread_takes_the_middles_of_equal_parts_of_the_ranking():
+    values = np.random.default_rng(0).permutation(100)
+    np.testing.assert_array_equal(values[failures.spread(values, 5)], [10, 30, 50, 70, 90])
+    np.testing.assert_array_equal(failures.spread(np.array([3.0, 1.0, 2.0]), 3), [1, 2, 0])
+
+
+def test_our_definitions_come_first_and_equal_the_metrics(photos):
+    truth, ab, _ = photos
+    light = np.full(truth.shape[:-1], 128, np.uint8)
+    models = {"model": ab, "gray": np.zeros_like(ab)}
+    table = failures.definitions(models, light, truth, truth)
+    weights = metrics.color_weights(truth)
+    for model, prediction in models.items():
+        sums = metrics.per_photo(prediction, light, truth, weights)
+        pooled = metrics.pool(sums.sum().to_frame().T).iloc[0]
+        for name in table.index.unique(0):
+            definition, value = next(iter(table.loc[name, model].items()))
+            assert definition.endswith("(ours)")
+            assert value == pytest.approx(pooled[name], rel=1e-3, abs=1e-3), name
+
+
+def test_definitions_differ_as_their_formulas_say(photos):
+    truth, ab, _ = photos
+    light = np.full(truth.shape[:-1], 128, np.uint8)
+    table = failures.definitions({"model": ab}, light, truth, truth).model
+    distance = np.sqrt(np.square(ab - color.load_ab(truth)).sum(-1)).ravel()
+    strict = np.array([(distance < t).mean() for t in range(151)])
+    loose = np.array([(distance <= t).mean() for t in range(151)])
+    auc = table["auc"]
+    assert auc["less than t, trapezoid over 0..150"] == pytest.approx(np.trapezoid(strict) / 150)
+    assert auc["at most t, mean of 151 shares"] == pytest.approx(loose.mean())
+    ratio = table["rmse"].iloc[1] / table["rmse"].iloc[0]
+    assert ratio == pytest.approx(np.sqrt(2))
