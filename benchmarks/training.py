@@ -143,16 +143,20 @@ def layer_times(_: int) -> dict[str, float]:
     fitting.keep_memory()
     net = model.ColorizeCNN(fast=True).to(memory_format=torch.channels_last)
     calls = []
-    for name, layer in net.named_children():
-        layer.register_forward_hook(
-            lambda layer, x, y, name=name: calls.append((name, layer, x, y))
-        )
+
+    def note(name, layer, inputs, output):
+        calls.append((name, layer, inputs[0].detach(), torch.rand_like(output)))
+
+    hooks = [
+        layer.register_forward_hook(functools.partial(note, name))
+        for name, layer in net.named_children()
+    ]
     net(photos().batch(np.arange(BATCH))[0])
+    for hook in hooks:
+        hook.remove()
     spent: dict[str, float] = {}
-    for name, layer, (x,), y in calls:
-        x, slope = x.detach().requires_grad_(name != "conv1"), torch.rand_like(y)
-        if isinstance(layer, nn.Identity) or not (x.requires_grad or name == "conv1"):
-            continue
+    for name, layer, x, slope in calls:
+        x.requires_grad_(name != "conv1")  # nobody needs the gradient of the photo
         times = []
         for _ in range(7):
             started = time.perf_counter()

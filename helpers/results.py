@@ -17,6 +17,7 @@ from pathlib import Path
 
 from . import paths
 
+LARGEST_SVG = 120_000  # characters
 SEED = 0  # the one default seed: weights and order come from it, never the split
 CLAIMS = paths.DATA / "claims.toml"
 PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "torch", "matplotlib", "nbconvert")
@@ -97,11 +98,14 @@ class Run:
         save(part, {**content, "claims": [*others, claim]})
         return claim
 
-    def figure(self, fig, name: str, caption: str, alt: str, photo: bool = False) -> None:
+    def figure(
+        self, fig, name: str, caption: str, alt: str, photo: bool = False, html: str | None = None
+    ) -> None:
         """Keep a matplotlib figure as `<name>.png` at print quality and show it in the notebook.
 
-        Caption and alternative text travel with the picture to the page. `photo=True` shows a
-        JPEG, a tenth of the size for pictures of pictures; the file stays a PNG.
+        Caption and alternative text travel with the picture to the page, and so does what the
+        page shows in its place: `html` if given, else a small drawing as SVG. `photo=True` shows
+        a JPEG, a tenth of the size for pictures of pictures; the file stays a PNG.
         """
         from IPython.display import display
 
@@ -115,9 +119,11 @@ class Run:
         fig.savefig(buffer, format=kind, dpi=130, **options)
         mime = f"image/{kind}"
         described = {"name": name, "caption": caption, "alt": alt}
+        instead = {"html": html} if html else {} if photo else _svg(fig)
+        instead["inches"] = round(float(fig.get_figwidth()), 2)
         encoded = base64.b64encode(buffer.getvalue()).decode()
         bundle = {mime: encoded, "text/plain": f"Figure {name}"}
-        display(bundle, raw=True, metadata={mime: described, **described})
+        display(bundle, raw=True, metadata={mime: described | instead, **described})
 
 
 def start(
@@ -224,6 +230,17 @@ def _cpu() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def _svg(fig) -> dict:
+    """A drawing without pictures in it as SVG, sharp at any zoom, where that is small."""
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "streetside"}):
+        fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return {} if "<image" in text or len(text) > LARGEST_SVG else {"svg": text}
 
 
 def _part(folder: Path, notebook: str) -> Path:

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from . import COLORS, new, picture
 
@@ -20,7 +22,7 @@ def pictures(columns: dict[str, np.ndarray], rows: list[str] | None = None) -> F
     rows: a label for each photo.
     """
     count = len(next(iter(columns.values())))
-    size = (1.45 * len(columns) + 0.3 * bool(rows), 1.16 * count + 0.3)
+    size = (1.3 * len(columns) + 0.3 * bool(rows), 1.04 * count + 0.3)
     figure, axes = new(count, len(columns), size, squeeze=False)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     for j, (title, images) in enumerate(columns.items()):
@@ -69,6 +71,7 @@ def where_error_sits(
     left.set(
         yscale="log", xlabel="true chroma, ab units", ylabel="square error, multiples of gray's"
     )
+    _plain_log(left.yaxis)
     names = next(iter(by_chroma.values())).index
     left.set_xticks(range(len(names)), names)
     left.legend(fontsize=8)
@@ -93,10 +96,18 @@ def by_class(tables: dict[str, pd.DataFrame]) -> Figure:
         axis.errorbar(x, y, xerr=arms, fmt="o", markersize=4, color=_color(model), label=model)
     axis.axvline(1, color=COLORS["gray"], linewidth=1)
     axis.set(xlabel="square error, multiples of gray's", xscale="log")
+    _plain_log(axis.xaxis)
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
     axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
+
+
+def _plain_log(axis: Axis) -> None:
+    """Marks 0.5, 1, 2, 5, 10 on a log scale instead of powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _color(model: str) -> str:

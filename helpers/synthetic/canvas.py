@@ -19,7 +19,7 @@ class Canvas:
 
     def __init__(self, camera: Camera, sun: np.ndarray):
         self.camera, self.sun = camera, sun
-        self.surfaces = [(0, 0, 0, CLASS_ID["sky"], 0, 0, 0, 0, 0, 0, 0, 1e-4)]
+        self.surfaces = [(0, 0, 0, CLASS_ID["sky"], 0, 0, 0, 0, 0, 0, 0, 1e-4, 0, 0)]
         self._solid, self._shadow = [], []
 
     def surface(self, rgb, name: str, grain="plain", *, plane=None, normal=None, at=None,
@@ -34,13 +34,15 @@ class Canvas:
             plane = self.camera.plane(normal, at)
             if sunlit is None:
                 sunlit = max(0.0, float(np.dot(normal, self.sun)))
-        elif plane is None:
+        along = (1.0, 0.0) if ground else (1.0, 1.0)  # of a wall, one of x and z does not change
+        if plane is None and normal is None:
+            along = self.camera.axes[0, [0, 2]]
             depth = float(self.camera.to_camera(np.asarray(at, float))[2])
             plane = (0.0, 0.0, 1 / max(depth, NEAR))
         pixels, gain, reach = GRAINS[grain]
         sunlit = 0.5 if sunlit is None else sunlit
         record = (*rgb, CLASS_ID[name], *plane, ground, sunlit, GRAIN_ID[grain] << 16, pixels)
-        self.surfaces.append((*record, gain * strength * reach))
+        self.surfaces.append((*record, gain * strength * reach, *along))
         return len(self.surfaces) - 1
 
     def polygons(self, points: np.ndarray, numbers, facing: bool = False) -> None:

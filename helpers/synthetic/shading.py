@@ -52,7 +52,9 @@ def _light(canvas, weather, roofs, table, number, shadow, first) -> tuple[list, 
     """For the surfaces in every second pixel of a band from row `first`: what their red, green and
     blue are multiplied by (light, grain, haze), and what haze adds to them."""
     camera = canvas.camera
-    p, q, s, ground, lit, tile, pixels, reach = (table[:, i][number] for i in range(4, 12))
+    p, q, s, ground, lit, tile, pixels, reach, ux, uz = (
+        table[:, i][number] for i in range(4, 14)
+    )
     y = first + 2 * np.arange(number.shape[0])
     x = 2 * np.arange(number.shape[1])
     right = ((x - WIDTH / 2) / camera.focal).astype(np.float32)[None]
@@ -62,7 +64,7 @@ def _light(canvas, weather, roofs, table, number, shadow, first) -> tuple[list, 
     if weather.sunlight.max() > 0:
         lit = lit * _in_sun(x, h, z, weather.sun, roofs)
         lit *= 1 - ground * shadow * np.float32(1 / 255)
-    u = ((x + (1 - ground) * z) * pixels).astype(np.int32)
+    u = ((x * ux + z * uz) * pixels).astype(np.int32)
     v = ((h + ground * (z - h)) * pixels).astype(np.int32)
     fine = grains()[tile.astype(np.int32) + ((v & 255) << 8) + (u & 255)]
     coarse = stains()[((v >> 4 & 255) << 8) + (u >> 4 & 255)]

@@ -57,7 +57,7 @@ class Weather:
             else dull + (255 - dull) * 0.5,
             haze=float(rng.uniform(260, 1100)),
             balance=np.array([1.0, 1.0, 1.0]) + rng.normal(0, 1, 3) * (0.022, 0.012, 0.03),
-            saturation=float(rng.uniform(0.72, 1.0)),
+            saturation=float(rng.uniform(0.78, 1.06)),
             vignette=float(rng.uniform(0, 0.25)),
             offset=rng.integers(0, SIZE, 2),
         )

@@ -1,0 +1,109 @@
+"""How is a photo file read, and why is one refused?"""
+
+import io
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "TIFF"}  # MPO: a JPEG with a second picture behind it
+MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
+
+# Pillow's own guard warns from 89 megapixels and refuses from twice that; ours is one limit.
+Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
+
+
+class BadPhotoError(ValueError):
+    """A photo that cannot be used. Its text is the reason, for a person to read."""
+
+
+def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image.Image:
+    """A photo, opened but not decoded yet: a file, its bytes, an array (H x W [x 3], 8 bits).
+
+    Raises BadPhotoError if it is no JPEG, PNG, WebP or TIFF, moves, or is larger than MAX_PIXELS;
+    FileNotFoundError or PermissionError as the system does.
+    """
+    if isinstance(photo, Image.Image):
+        return photo
+    if isinstance(photo, np.ndarray):
+        return Image.fromarray(photo)
+    data = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
+    if not data:
+        raise BadPhotoError("an empty file")
+    try:
+        image = Image.open(io.BytesIO(data))
+    except Image.DecompressionBombError:
+        raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels") from None
+    except Image.UnidentifiedImageError:
+        raise BadPhotoError("not a photo that can be read (JPEG, PNG, WebP, TIFF)") from None
+    if image.format not in FORMATS:
+        raise BadPhotoError(f"a {image.format} file, not a JPEG, PNG, WebP or TIFF")
+    if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
+        raise BadPhotoError("an animation, not a photo")
+    if image.width * image.height > MAX_PIXELS:
+        raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels")
+    return image
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height of an opened photo once it is turned as its EXIF orientation says."""
+    turned = image.getexif().get(ORIENTATION, 1) >= 5
+    return image.size[::-1] if turned else image.size
+
+
+def can_scale(image: Image.Image, scale: int) -> bool:
+    """Whether `upright_rgb` can let the decoder average blocks of `scale` x `scale` pixels.
+
+    Only JPEG decoders can. A photo that has to be turned must divide evenly, or its blocks
+    would start at the wrong edge.
+    """
+    upright = image.getexif().get(ORIENTATION, 1) == 1
+    even = image.width % scale == 0 and image.height % scale == 0
+    return image.format in ("JPEG", "MPO") and (upright or even)
+
+
+def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
+    """Decode an opened photo whole: 8-bit sRGB, turned upright, transparency on white.
+
+    `scale` 2, 4 or 8 lets the JPEG decoder average blocks of so many pixels a side.
+    Raises what the decoder raises (mostly OSError) if the file is damaged or cut off.
+    """
+    if scale > 1:
+        wanted = tuple(-(-side // scale) for side in image.size)
+        image.draft(None, (image.width // scale, image.height // scale))
+        if image.size != wanted:
+            raise BadPhotoError(f"the decoder gave {image.size}, not {wanted}")
+    profile = image.info.get("icc_profile")
+    if image.getexif().get(ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        deep = np.asarray(image).astype(np.float64)
+        image = Image.fromarray(np.rint(deep / 257).clip(0, 255).astype(np.uint8))
+    elif image.mode == "F":
+        raise BadPhotoError("floating-point pixels, whose range is unknown")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    if profile:
+        image = _to_srgb(image, profile)
+    image.load()
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Colors of another profile (Display P3, Adobe RGB, print) to sRGB; without, as they are."""
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(own):
+            return image
+        return ImageCms.profileToProfile(
+            image, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return image

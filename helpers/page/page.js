@@ -1,0 +1,130 @@
+"use strict";
+
+// One switch opens and folds all code.
+const codeSwitch = document.getElementById("code-switch");
+codeSwitch.hidden = false;
+codeSwitch.addEventListener("click", () => {
+  const open = codeSwitch.getAttribute("aria-pressed") !== "true";
+  codeSwitch.setAttribute("aria-pressed", open);
+  codeSwitch.textContent = open ? "Fold all code" : "Show all code";
+  for (const code of document.querySelectorAll("details.code")) code.open = open;
+});
+
+// The side bar follows the reading: the last heading that came near the top is where we are.
+// What stands at the end of the page never gets there, so there the link that was followed counts.
+const links = [...document.querySelectorAll("nav a")];
+const places = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
+function follow() {
+  const passed = places.filter((place) => place.getBoundingClientRect().top < 120);
+  const ended = innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+  const followed = links.findIndex((link) => link.hash === location.hash);
+  const reached = passed.length - 1;
+  const now = !ended ? Math.max(0, reached) : followed >= reached && followed >= 0 ? followed : links.length - 1;
+  if (links[now].hasAttribute("aria-current")) return;
+  const bar = links[now].closest("nav");
+  for (const item of bar.querySelectorAll(".here")) item.classList.remove("here");
+  for (const link of links) link.removeAttribute("aria-current");
+  links[now].setAttribute("aria-current", "true");
+  const chapter = links[now].closest("nav > ol > li");
+  chapter.classList.add("here");
+  const shown = chapter.getBoundingClientRect();
+  const frame = bar.getBoundingClientRect();
+  bar.scrollBy(shown.left - frame.left - 8, shown.top < frame.top ? shown.top - frame.top
+    : Math.max(0, shown.bottom - frame.bottom));
+}
+addEventListener("scroll", () => requestAnimationFrame(follow), { passive: true });
+addEventListener("resize", follow);
+addEventListener("hashchange", follow);
+follow();
+
+// Tables sort by a click on a head: by number where all cells have one, else by text.
+function valueOf(row, column) {
+  const cell = row.cells[column];
+  return cell.dataset.value ?? cell.textContent.trim();
+}
+function number(text) {
+  return text === "" ? NaN : Number(text.replace(/[,%\s]/g, "").replace("−", "-"));
+}
+for (const table of document.querySelectorAll("table")) {
+  const heads = table.tHead ? [...table.tHead.rows].at(-1).cells : [];
+  const body = table.tBodies[0];
+  for (const cell of body?.querySelectorAll("td") ?? [])
+    if (!/^[-–−+\d.,%\s]*$/.test(cell.textContent) && !cell.dataset.value) cell.classList.add("text");
+  if (!body || body.rows.length < 2 || body.querySelector("[rowspan]")) continue;
+  for (const head of heads) {
+    if (head.tagName !== "TH") continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const column = head.cellIndex;
+      const rising = head.getAttribute("aria-sort") !== "ascending";
+      for (const other of heads) other.removeAttribute("aria-sort");
+      head.setAttribute("aria-sort", rising ? "ascending" : "descending");
+      const rows = [...body.rows].map((row) => [valueOf(row, column), row]);
+      const numeric = rows.filter(([text]) => !Number.isNaN(number(text))).length * 2 > rows.length;
+      const missing = (text) => numeric && Number.isNaN(number(text));
+      rows.sort(([a], [b]) => {
+        if (missing(a) || missing(b)) return missing(a) - missing(b);
+        const order = numeric ? number(a) - number(b) : a.localeCompare(b);
+        return rising ? order : -order;
+      });
+      body.append(...rows.map(([, row]) => row));
+    });
+  }
+}
+
+// A click on a picture shows it in full size.
+const full = document.getElementById("full-size");
+for (const picture of document.querySelectorAll("figure > img")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "zoom";
+  picture.replaceWith(button);
+  button.append(picture);
+  button.addEventListener("click", () => {
+    const copy = new Image();
+    copy.src = picture.src;
+    copy.alt = picture.alt;
+    full.querySelector(".scroll").replaceChildren(copy);
+    full.showModal();
+  });
+}
+full.addEventListener("click", (event) => { if (event.target === full) full.close(); });
+
+// A grid of photos becomes one stack a photo, and a slider uncovers layer after layer.
+for (const grid of document.querySelectorAll(".comparison")) {
+  const names = [...grid.querySelector(".photo").querySelectorAll(".layer span")].map((s) => s.textContent);
+  const slide = document.createElement("div");
+  slide.className = "slide";
+  const range = document.createElement("input");
+  Object.assign(range, { type: "range", min: 0, max: 100 * (names.length - 1), step: 5 });
+  range.setAttribute("aria-label", `Uncover from ${names[0]} to ${names.at(-1)}`);
+  const buttons = document.createElement("div");
+  const layers = [...grid.querySelectorAll(".photo")].map((photo) => photo.querySelectorAll(".layer"));
+  const show = () => {
+    const at = range.value / 100;
+    const below = Math.min(Math.floor(at), names.length - 2);
+    range.setAttribute("aria-valuetext",
+      Number.isInteger(at) ? names[at] : `${names[below + 1]} over ${names[below]}, ${Math.round(100 * (at - below))} %`);
+    for (const stack of layers)
+      stack.forEach((layer, i) => {
+        const seen = i === 0 ? 1 : Math.min(Math.max(at - i + 1, 0), 1);
+        layer.style.clipPath = `inset(0 ${100 * (1 - seen)}% 0 0)`;
+      });
+    [...buttons.children].forEach((button, i) => button.setAttribute("aria-pressed", i === at));
+  };
+  names.forEach((name, i) => {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", textContent: name });
+    button.addEventListener("click", () => { range.value = 100 * i; show(); });
+    buttons.append(button);
+  });
+  range.addEventListener("input", show);
+  slide.append(range, buttons);
+  grid.prepend(slide);
+  grid.classList.add("slides");
+  range.value = 50;
+  show();
+}

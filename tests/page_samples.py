@@ -1,0 +1,144 @@
+"""Small executed notebooks with everything a page can hold, made without a kernel."""
+
+from contextlib import contextmanager
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from nbformat import v4
+
+from helpers import comparison, paths, plots, report, results
+
+STEMS = ("03_training", "04_evaluation")
+
+
+def figure_output(draw) -> nbformat.NotebookNode:
+    """What the notebook keeps of a figure that `draw` shows."""
+    from unittest import mock
+
+    with mock.patch("IPython.display.display") as display:
+        draw()
+    return v4.new_output(
+        "display_data", display.call_args.args[0], metadata=display.call_args.kwargs["metadata"]
+    )
+
+
+def code(source: str, *outputs, tags=(), name="cell") -> nbformat.NotebookNode:
+    """An executed code cell."""
+    cell = v4.new_code_cell(source, outputs=list(outputs), execution_count=1, id=name)
+    cell.metadata["tags"] = list(tags)
+    return cell
+
+
+def prose(source: str, name: str) -> nbformat.NotebookNode:
+    """A cell of Markdown."""
+    return v4.new_markdown_cell(source, id=name)
+
+
+def table(rows: int = 4) -> nbformat.NotebookNode:
+    """A table as pandas shows it; its numbers sort differently as text."""
+    frame = pd.DataFrame({"model": list("abcdefgh")[:rows], "mse": [9.5, 10.25, 2.0, 100.5][:rows]})
+    return v4.new_output(
+        "execute_result", {"text/html": frame.to_html(), "text/plain": "x"}, execution_count=1
+    )
+
+
+def training(run: results.Run) -> nbformat.NotebookNode:
+    """A chapter with a drawing, a formula, a table, a key and links."""
+    figure, axis = plots.new()
+    axis.plot(np.linspace(10, 1, 60) ** 2)
+    loss = figure_output(lambda: run.figure(figure, "loss", "Loss by batch.", "A falling line."))
+    return v4.new_notebook(
+        cells=[
+            prose("# 3. Training\n\nHow is it fitted? See [below](#What-was-shown).", "title"),
+            code("import numpy as np", name="imports"),
+            prose(
+                "## The loss\n\nThe loss is $\\frac{1}{n}\\sum_i (x_i - y_i)^2$, and\n\n"
+                "$$\\sqrt{a^2 + b^2}$$\n\nAs [the loss](#fig-loss) shows, and "
+                "[the grid](#fig-samples) in [the next chapter](04_evaluation.ipynb), gray has "
+                "{{metrics.gray.mse:.4f}} "
+                "([Zhang et al. 2016](#ref-zhang2016)).",
+                "formula",
+            ),
+            code("run.figure(fig)", loss, name="loss"),
+            code('run.claim("level_7e4", low)\n' + "x = 1  # long " * 20, name="claim"),
+            prose("## What was shown\n\nA line.", "end"),
+        ]
+    )
+
+
+def evaluation(run: results.Run) -> nbformat.NotebookNode:
+    """A chapter with photos to compare, a table, printed text and a hidden cell."""
+    numbers = np.random.default_rng(0)
+    truth = numbers.integers(0, 255, (4, 88, 112, 3), dtype=np.uint8)
+    gray = truth.mean(axis=-1).astype(np.uint8)
+    layers = {"gray": gray, "output": truth // 2, "truth": truth}
+    samples = figure_output(
+        lambda: comparison.show(
+            run, "samples", layers, list("ABCD"), "Photos by rule.", "Gray, output and truth."
+        )
+    )
+    return v4.new_notebook(
+        cells=[
+            prose("# 4. Evaluation\n\nHow good is it?", "title"),
+            code("comparison.show(run)", samples, tags=["headline"], name="samples"),
+            prose("## The table", "table"),
+            code("frame", table(), name="frame"),
+            code("print(1)", v4.new_output("stream", name="stdout", text="PASS\n"), name="print"),
+            code("interact(f)", tags=["no-report", "nbval-skip"], name="sliders"),
+        ]
+    )
+
+
+def metrics(ratio: float, *models: str) -> dict:
+    """Metrics of some models at one ratio to gray."""
+    return {
+        model: {
+            "mse": 0.00119 * ratio,
+            "mse_vs_gray": ratio,
+            "mse_vs_gray_low": ratio - 0.02,
+            "mse_vs_gray_high": ratio + 0.02,
+            "chroma_ratio": 0.12,
+            "colorfulness_gap": 12.5,
+        }
+        for model in models
+    }
+
+
+def run_folder(*models: str):
+    """A run folder with results.json and two executed notebooks; returns it and their paths."""
+    run = results.start("03_training")
+    run.record(
+        metrics=metrics(1.0, "gray") | metrics(1.04, *models),
+        timings={"training": 12.0, "evaluation": 3.0},
+        data={"photos": 600},
+    )
+    run.claim("level_7e4", 6.5e-4, (6.4e-4, 6.6e-4))
+    run.claim("fall_until_60", 25, (20, 30))
+    results.assemble(run.folder, "quick")
+    books = []
+    for stem, make in zip(STEMS, (training, evaluation)):
+        books.append(run.folder / "notebooks" / f"{stem}.ipynb")
+        books[-1].parent.mkdir(exist_ok=True)
+        nbformat.write(make(run), books[-1])
+    return run.folder, books
+
+
+def record_real_run() -> None:
+    """A recorded full run on real photos, made from the run's own results."""
+    found = results.load(paths.BUILD / "results.json") | {"profile": "full"}
+    for claim in found["claims"][:3]:
+        claim |= {"measured": 0.5, "interval": [0.4, 0.6], "verdict": "fails"}
+    results.save(paths.MEASURED / "streetview-thumbnails.json", found)
+
+
+@contextmanager
+def project(folder):
+    """A project in `folder` with a run and a recorded one: (run folder, notebooks, page)."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("BUILD", "FIGURES", "MEASURED"):
+            patch.setattr(paths, name, folder / name.lower())
+        run, books = run_folder("published", "colorize_cnn")
+        record_real_run()
+        yield run, books, report.build(run, books, folder / "report.html")

@@ -1,0 +1,139 @@
+"""The page in a real browser: no request, no error, usable by mouse, keyboard and on paper."""
+
+import re
+import shutil
+
+import pytest
+from page_samples import project
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run with a recorded real one beside it: (run folder, notebooks, page)."""
+    with project(tmp_path_factory.mktemp("project")) as built:
+        yield built
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on PATH: install it with the system's packages")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser, made):
+    """Open the page; nothing may leave it and the console must stay silent."""
+    pages, seen = [], []
+
+    def open_page(width=1280, height=900, **options):
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        page.on("request", lambda r: r.url.startswith(("data:", "file:")) or seen.append(r.url))
+        page.on("console", lambda message: seen.append(message.text))
+        page.on("pageerror", lambda error: seen.append(str(error)))
+        page.goto(made[2].as_uri())
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert seen == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("dark", 390)])
+def test_axe_finds_nothing_with_code_folded_and_open(visit, scheme, width):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = visit(width, color_scheme=scheme)
+    folded = axe.run(page).response["violations"]
+    page.locator("#code-switch").click()
+    assert page.locator("details.code:not([open])").count() == 0
+    unfolded = axe.run(page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in folded + unfolded] == []
+
+
+@pytest.mark.parametrize("width", [1280, 800, 390])
+def test_nothing_is_wider_than_the_window(visit, width):
+    page = visit(width)
+    page.locator("#code-switch").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_slider_moves_by_mouse_and_by_keyboard(visit):
+    page = visit()
+    slider = page.locator("#fig-samples input[type=range]")
+    hidden = "els => els.map(e => parseFloat(e.style.clipPath.split(' ')[1]))"
+    layers = page.locator("#fig-samples .photo").first.locator(".layer")
+    box = slider.bounding_box()
+    slider.click(position={"x": box["width"] - 2, "y": box["height"] / 2})
+    assert slider.input_value() == "200"
+    assert layers.evaluate_all(hidden) == [0, 0, 0]
+    slider.press("Home")
+    assert slider.get_attribute("aria-valuetext") == "gray"
+    assert layers.evaluate_all(hidden) == [0, 100, 100]
+    slider.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "output over gray, 5 %"
+    assert layers.evaluate_all(hidden) == [0, 95, 100]
+
+
+def test_without_scripts_the_grid_is_plain_and_the_code_unfolds(browser, made):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(made[2].as_uri())
+    layers = page.locator("#fig-samples .photo").first.locator(".layer")
+    lefts = [layers.nth(k).bounding_box()["x"] for k in range(3)]
+    assert lefts == sorted(set(lefts))
+    page.locator("details.code summary").first.click()
+    assert page.locator("details.code pre").first.is_visible()
+    assert not page.locator("#code-switch").is_visible()
+    page.close()
+
+
+def test_every_link_of_the_side_bar_lands_and_the_bar_follows(visit):
+    page = visit(reduced_motion="reduce")
+    for link in page.locator("nav > ol > li > a").all():
+        link.click()
+        target = page.locator(f'[id="{link.get_attribute("href")[1:]}"]')
+        page.wait_for_function(
+            "e => e.getAttribute('aria-current') === 'true'", arg=link.element_handle()
+        )
+        assert target.is_visible()
+        box = target.bounding_box()
+        assert box["y"] < 900 and box["y"] + box["height"] > 0
+
+
+def test_a_table_sorts_by_number_and_back(visit):
+    page = visit()
+    head = page.locator("table.dataframe th button", has_text="mse")
+    cells = page.locator("table.dataframe tbody td:last-child")
+    head.click()
+    assert cells.all_inner_texts() == ["2.00", "9.50", "10.25", "100.50"]
+    head.press("Enter")
+    assert cells.all_inner_texts() == ["100.50", "10.25", "9.50", "2.00"]
+    assert page.locator("table.dataframe th[aria-sort=descending]").count() == 1
+
+
+def test_a_click_shows_a_picture_in_full_size_and_escape_closes_it(visit):
+    page = visit()
+    page.locator("#fig-loss .zoom").click()
+    assert page.locator("dialog[open] img").get_attribute("alt") == "A falling line."
+    page.keyboard.press("Escape")
+    assert page.locator("dialog[open]").count() == 0
+
+
+def test_print_has_several_pages_and_cuts_no_figure(visit):
+    page = visit(width=673, height=1002)  # A4 at 96 points an inch, less its margins
+    page.emulate_media(media="print")
+    for figure in page.locator("figure").all():
+        assert figure.bounding_box()["height"] < 1002
+        assert figure.evaluate("e => getComputedStyle(e).breakInside") == "avoid"
+    assert page.locator("#fig-samples .layer").first.is_visible()
+    assert not page.locator("nav").is_visible()
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) > 3
