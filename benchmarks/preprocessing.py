@@ -25,7 +25,6 @@ from helpers import color, decode, geometry, paths, preprocessing, results, sour
 
 LEFT, TOP, RIGHT, BOTTOM = geometry.CLEAR_CROP
 RENDERED = 24  # photos, if none are named
-REPEATS = 3  # of one worker against two, in turn
 
 
 def with_scikit_image(path):
@@ -131,6 +130,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
     parser.add_argument("--rounds", type=int, default=5, help="over the photos")
     parser.add_argument("--counts", type=int, nargs="+", default=[500, 1000, 2000, 4000])
+    parser.add_argument("--repeats", type=int, default=3, help="of one worker against two")
     parser.add_argument("--prepare", help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -154,7 +154,9 @@ def main() -> None:
     scaling = [prepare_many(photos, count, None) for count in chosen.counts]
     print(pd.DataFrame(scaling).round(1).to_string(index=False))
     middle = sorted(chosen.counts)[len(chosen.counts) // 2]
-    turns = [[prepare_many(photos, middle, n)["seconds"] for n in (1, 2)] for _ in range(REPEATS)]
+    turns = [
+        [prepare_many(photos, middle, n)["seconds"] for n in (1, 2)] for _ in range(chosen.repeats)
+    ]
     one, two = np.median(turns, axis=0)
     print(f"{middle} photos: one worker {one:.1f} s, two {two:.1f} s, {one / two:.2f} times faster")
 

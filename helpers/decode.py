@@ -89,7 +89,9 @@ def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
+        image = Image.alpha_composite(white, image).convert("RGB")
+    elif image.mode == "P":
+        image = image.convert("RGB")  # profiles are for channels, not for a palette
     if profile:
         image = _to_srgb(image, profile)
     image.load()

@@ -93,16 +93,24 @@ def time_kernels(run: Run) -> pd.DataFrame:
     return timings.in_turn(run, "kernels", builds, run.profile.timing_repeats)
 
 
+def stack(kernel: int, layers: int) -> model.ReachCNN:
+    """A ReachCNN of STACK_WIDTH channels that takes lightness as 0..1 instead of 0..255.
+
+    Without two poolings in between, 0..255 would drive the last sigmoid to an end of its scale,
+    where it passes no gradient back, for some initial weights and not for others.
+    """
+    net = model.ReachCNN(kernel, layers, STACK_WIDTH)
+    net.register_forward_pre_hook(lambda _, inputs: (inputs[0] / 255,))
+    return net
+
+
 def compare_stacks(run: Run, prepared: PreparedSet) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     """Stacks of 3 x 3 against one large kernel of equal reach, equal width throughout.
 
     Returns a table (name, reach in pixels, parameters, multiply_adds in millions a photo, seconds
     a step and mse_vs_gray, each with _low and _high), the seconds round by round, the studies.
     """
-    builds = {
-        name: functools.partial(model.ReachCNN, kernel, layers, STACK_WIDTH)
-        for name, (kernel, layers) in STACKS.items()
-    }
+    builds = {name: functools.partial(stack, *shape) for name, shape in STACKS.items()}
     seconds = timings.in_turn(run, "stacks", builds, run.profile.timing_repeats)
     recipe = Recipe(learning_rate=STACK_RATE, batches=run.profile.study_batches)
     fitted, rows = {}, []

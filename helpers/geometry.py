@@ -62,10 +62,7 @@ def control_pixels(box: tuple[int, int, int, int]) -> int:
 
 @cache
 def least_covered(factor: int) -> tuple[int, tuple[int, int, int, int]]:
-    """Of all crops of 112 x 88 cells of `factor` pixels: the fewest control pixels, and where.
-
-    Of crops that tie, the one nearest to the center.
-    """
+    """Of all crops of 112 x 88 cells of `factor` pixels: the fewest control pixels, and where."""
     width, height = SIZE[0] * factor, SIZE[1] * factor
     total = np.pad(control_mask(), ((1, 0), (1, 0))).astype(np.int64).cumsum(0).cumsum(1)
     inside = (
@@ -74,10 +71,7 @@ def least_covered(factor: int) -> tuple[int, tuple[int, int, int, int]]:
         - total[height:, :-width]
         + total[:-height, :-width]
     )
-    tops, lefts = np.nonzero(inside == inside.min())
-    off_center = np.hypot(lefts - (STREETVIEW[0] - width) / 2, tops - (STREETVIEW[1] - height) / 2)
-    nearest = off_center.argmin()
-    left, top = int(lefts[nearest]), int(tops[nearest])
+    top, left = (int(edge) for edge in np.unravel_index(inside.argmin(), inside.shape))
     return int(inside.min()), (left, top, left + width, top + height)
 
 

@@ -2,12 +2,14 @@
 
 A step is skipped when its key is the one it was last done under and all that it made is there.
 The key hashes the notebook's sources and tags, the parameters, every helper, the pins, the
-committed inputs, the photos' names, sizes and times, and the key of the step before.
+committed inputs, the photos' names, sizes and times, and the key of the step before. The page
+has a key of its own on top, since what draws it alone does not change a notebook.
 """
 
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,8 @@ from . import options as opts
 from . import paths
 from .progress import TERMINAL
 
+PAGE_ONLY = {"report.py", "page_text.py", "page_checks.py", "readme.py", "page"}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run what ./run_all.sh was asked for; returns the exit status and says why if not 0."""
@@ -30,17 +34,18 @@ def main(arguments: list[str] | None = None) -> int:
     folder = paths.run_folder(options.data, options.profile)
     log = folder / "logs" / "run.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    log.touch()
     try:
         with only_run():
             if options.command == "test":
                 return run_tests()
             if options.force:
-                shutil.rmtree(folder)
-                log.parent.mkdir(parents=True)
+                for name in ("checkpoints", "keys", "notebooks", "parts"):
+                    shutil.rmtree(folder / name, ignore_errors=True)
             page = run(options, folder)
     except KeyboardInterrupt:
         return _say(130, "Interrupted: nothing is lost, the same command goes on from here.", log)
-    except (books.StepFailed, BlockingIOError, OSError) as error:
+    except (books.StepFailed, OSError, ValueError) as error:
         with log.open("a", encoding="utf-8") as file:
             traceback.print_exc(file=file)
         return _say(1, str(error), log)
@@ -71,9 +76,10 @@ def run(options, folder: Path) -> Path:
         if options.update:
             books.write_back(folder / "notebooks" / notebook.name, notebook)
     page = paths.BUILD / "report.html"
-    latest, finished = paths.BUILD / "latest.txt", f"{folder.name} {key}"
+    latest, finished = paths.BUILD / "latest.txt", f"{folder.name} {key} {_hash(_helpers(True))}"
     if done or not page.exists() or _text(latest) != finished:
-        _page(folder, [folder / "notebooks" / book.name for book in notebooks], page)
+        executed = [folder / "notebooks" / book.name for book in notebooks]
+        _page(folder, executed, page, rebuild_command(options))
         _write(latest, finished)
     print(f"{len(done)} of {len(notebooks)} notebooks ran, {time.monotonic() - started:.0f} s")
     return page
@@ -90,13 +96,22 @@ def changed_parameters(options) -> dict:
     return changed
 
 
-def _page(folder: Path, executed: list[Path], page: Path) -> None:
+def rebuild_command(options) -> str:
+    """The command line that makes this run again; of a folder's path only its name is told."""
+    parts = ["./run_all.sh"]
+    for name, value in changed_parameters(options).items():
+        folder = name in ("data", "extra") and not is_named(value)
+        parts += [f"--{name}", Path(value).name if folder else str(value)]
+    return shlex.join(parts)
+
+
+def _page(folder: Path, executed: list[Path], page: Path, command: str) -> None:
     from . import report, results  # here, so that a run with nothing to do starts at once
 
     notes = {book.stem: results.load(folder / "keys" / f"{book.stem}.json") for book in executed}
     timings = {name: note["seconds"] for name, note in notes.items()}
     results.save(folder / "parts" / "00_pipeline.json", {"timings": timings})
-    results.assemble(folder, folder.name.rpartition("-")[2])
+    results.assemble(folder, folder.name.rpartition("-")[2], command)
     report.build(folder, executed, folder / "report.html")
     with paths.whole(page) as part:
         shutil.copyfile(folder / "report.html", part)
@@ -127,19 +142,32 @@ def is_done(folder: Path, notebook: Path, key: str) -> bool:
 
 def inputs_key(parameters: dict) -> str:
     """What every step depends on: parameters, helpers, pins, committed inputs, the photos."""
-    digest = hashlib.sha256(json.dumps([parameters, os.environ.get(paths.REDRAW)]).encode())
-    committed = [paths.ROOT / "requirements.txt", paths.DATA / "claims.toml"]
-    for folder in (paths.ROOT / "helpers", paths.PUBLISHED, paths.MEASURED, paths.WEIGHTS):
-        committed += [p for p in folder.rglob("*") if p.is_file() and p.suffix != ".pyc"]
-    for path in sorted(committed):
-        digest.update(f"{path.relative_to(paths.ROOT)}\0".encode())
-        digest.update(path.read_bytes())
+    committed = [paths.ROOT / "requirements.txt", paths.DATA / "claims.toml", *_helpers(False)]
+    for folder in (paths.PUBLISHED, paths.MEASURED, paths.WEIGHTS):
+        committed += [path for path in folder.rglob("*") if path.is_file()]
+    asked = [parameters, os.environ.get(paths.REDRAW), _hash(committed)]
+    digest = hashlib.sha256(json.dumps(asked).encode())
     for folder in (parameters.get("data"), parameters.get("extra")):
         if folder and not is_named(folder):
             for path in sorted(Path(folder).rglob("*")):
                 status = path.lstat()
                 line = f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0"
                 digest.update(line.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _helpers(page_only: bool) -> list[Path]:
+    """Files of helpers/ that draw the page alone, or all the others."""
+    files = [p for p in (paths.ROOT / "helpers").rglob("*") if p.is_file() and p.suffix != ".pyc"]
+    first = {path: path.relative_to(paths.ROOT / "helpers").parts[0] for path in files}
+    return [path for path in files if (first[path] in PAGE_ONLY) == page_only]
+
+
+def _hash(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(paths.ROOT)}\0".encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

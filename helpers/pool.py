@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -20,7 +20,7 @@ def cores() -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
-def in_order(function: Callable, items: Sequence[tuple], workers: int, if_killed) -> Iterator:
+def in_order(function: Callable, items: Sequence[tuple], workers: int, if_killed) -> Generator:
     """Yield `function(*item)` for each item, in the order of the items, from `workers` processes.
 
     Only a few chunks of results are held at a time. When the system kills a worker, what it had
@@ -54,7 +54,7 @@ def in_order(function: Callable, items: Sequence[tuple], workers: int, if_killed
         pool.shutdown(cancel_futures=True)
 
 
-def _one_by_one(function, chunk, if_killed) -> Iterator:
+def _one_by_one(function, chunk, if_killed) -> Generator:
     pool = _pool(1)
     lost = 0
     try:

@@ -5,7 +5,8 @@ import json
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -119,20 +120,21 @@ def _prepare(folder: Path, main, added, about: dict, workers: int | None) -> Non
         (photo.path, tuple(size), about["factor"], photo.classes, i % every == 0)
         for i, (photo, _) in enumerate(found)
     ]
-    results = _results(items, workers)
-    for (photo, is_extra), result in zip(found, results):
-        if isinstance(result, str):
-            rejected.append((photo.file, result))
-            continue
-        arrays["lightness"].add(result.lightness)
-        arrays["ab"].add(result.ab)
-        if with_classes:
-            unknown = np.full(shape, thumbnail.NO_CLASS, np.uint8)
-            arrays["classes"].add(unknown if result.classes is None else result.classes)
-        if result.rounding:
-            rounding.append(result.rounding)
-        row = (photo.file, photo.place, photo.view, result.crop, result.sha256, is_extra)
-        kept.append(row)
+    with closing(_results(items, workers)) as results:
+        bar = progress.bar(results, total=len(items), desc="preparing", unit=" photos")
+        for (photo, is_extra), result in zip(found, bar):
+            if isinstance(result, str):
+                rejected.append((photo.file, result))
+                continue
+            arrays["lightness"].add(result.lightness)
+            arrays["ab"].add(result.ab)
+            if with_classes:
+                unknown = np.full(shape, thumbnail.NO_CLASS, np.uint8)
+                arrays["classes"].add(unknown if result.classes is None else result.classes)
+            if result.rounding:
+                rounding.append(result.rounding)
+            row = (photo.file, photo.place, photo.view, result.crop, result.sha256, is_extra)
+            kept.append(row)
     for array in arrays.values():
         array.close()
     if not kept:
@@ -161,12 +163,11 @@ def _prepare(folder: Path, main, added, about: dict, workers: int | None) -> Non
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
-def _results(items: list[tuple], workers: int | None) -> Iterator[Thumbnail | str]:
+def _results(items: list[tuple], workers: int | None) -> Generator[Thumbnail | str]:
     # A process costs about as much to start as some hundred photos do to prepare.
     workers = workers or min(pool.cores(), 1 + len(items) // 200)
     killed = "too much for its process, which the system ended (out of memory?)"
-    results = pool.in_order(thumbnail.prepare_photo, items, workers, killed)
-    return progress.bar(results, total=len(items), desc="preparing", unit=" photos")
+    return pool.in_order(thumbnail.prepare_photo, items, workers, killed)
 
 
 def _eight_bit(rounding: list[dict]) -> dict:

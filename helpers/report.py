@@ -21,7 +21,7 @@ from .results import load
 
 PAGE = Path(__file__).parent / "page"
 HIDDEN = "no-report"  # the tag of cells that stay in the notebook
-HEADLINE = "headline"  # the tag of the cell whose figure opens the page
+HEADLINE = "samples"  # the figure that opens the page
 
 
 def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
@@ -45,14 +45,15 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
         lstrip_blocks=True,
     )
     frame.filters |= {"number": number_text, "band": band_text}
-    recorded = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
+    measured = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
+    recorded = {name: run for name, run in measured.items() if "claims" in run}
     data = run_folder.name.removesuffix(f"-{results['profile']}")
     html = frame.get_template("page.html.j2").render(
         results=results,
         recorded=recorded,
         claims=_claims(results, recorded, books),
         chapters=chapters,
-        picture=next((words for chapter in chapters for words in chapter["headlines"]), None),
+        picture=next((words for words in figures if words["name"] == HEADLINE), None),
         numbers=numbers,
         data=data,
         command=results.get("command", _command(data, results["profile"])),
@@ -96,6 +97,7 @@ def band_text(band: list[float]) -> str:
 
 def _read(path: Path):
     book = nbformat.read(path, as_version=4)
+    book.metadata["page_source"] = _without_outputs(book)
     for number, cell in enumerate(book.cells, 1):
         cell.metadata["page_id"] = f"{path.stem}-cell-{cell.id}"
         cell.metadata["page_name"] = f"{path.stem}, cell {number} ({cell.id})"
@@ -105,6 +107,15 @@ def _read(path: Path):
             words.setdefault(word, "")
         words["src"] = _source(output.data, words)
     return book
+
+
+def _without_outputs(book) -> str:
+    """The notebook to be saved from the page, as base64."""
+    bare = copy.deepcopy(book)
+    for cell in bare.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return base64.b64encode(nbformat.writes(bare).encode()).decode()
 
 
 def _source(data: dict, words: dict) -> str:
@@ -138,22 +149,12 @@ def _chapter(stem: str, book, numbers: dict, results: dict, problems: list[str])
     title = re.search(rf'<h2 id="{stem}">(.*?)</h2>', html)
     if not title:
         problems.append(f"{stem}: the first cell has no title (# 1. ...)")
-    sources = copy.deepcopy(book)
-    for cell in sources.cells:
-        cell.metadata = {"tags": cell.metadata.get("tags", [])}
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
     return {
         "id": stem,
         "title": Markup(title[1]) if title else stem,
         "sections": prose.sections,
         "html": Markup(html),
-        "notebook": base64.b64encode(nbformat.writes(sources).encode()).decode(),
-        "headlines": [
-            words
-            for cell, _, words in page_checks.pictures(book)
-            if HEADLINE in cell.metadata.get("tags", [])
-        ],
+        "notebook": book.metadata["page_source"],
     }
 
 
@@ -181,7 +182,9 @@ def _evidence(key: str, stem: str, books: dict) -> str | None:
     """The cell that names the claim, else the chapter; None where that is not on the page."""
     if stem not in books:
         return None
-    named = [c for c in books[stem].cells if c.cell_type == "code" and f'"{key}"' in c.source]
+    quoted = (f'"{key}"', f'"{key.removesuffix("_csv")}"')
+    code = [cell for cell in books[stem].cells if cell.cell_type == "code"]
+    named = [cell for cell in code if any(name in cell.source for name in quoted)]
     return named[-1].metadata.page_id if named else stem
 
 

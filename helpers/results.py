@@ -174,14 +174,14 @@ def load(path: Path):
         ) from None
 
 
-def assemble(folder: Path, profile: str) -> dict:
+def assemble(folder: Path, profile: str, command: str = "./run_all.sh") -> dict:
     """Join the parts of the run in `folder`, in the order of the notebooks, into results.json.
 
     Written to `folder` and, as the latest run, to `build/`. Claims keep the order of
     data/claims.toml, and one that no notebook judged is there as unclear.
     """
     results = {"data": {}, "environment": environment(), "profile": profile}
-    results |= {"metrics": {}, "claims": [], "timings": {}}
+    results |= {"command": command, "metrics": {}, "claims": [], "timings": {}}
     judged = {}
     for part in sorted((folder / "parts").glob("*.json")):
         content = load(part)

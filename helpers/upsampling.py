@@ -19,8 +19,8 @@ from torch import Tensor
 
 FINE = 8
 REACH = 0.6  # standard deviation in place, pixels of the low resolution
-LIKENESS = 0.08  # standard deviation in lightness, on a scale of 0..1
-WINDOW = 2  # pixels of the low resolution on each side
+LIKENESS = 0.06  # standard deviation in lightness, on a scale of 0..1
+WINDOW = 1  # pixels of the low resolution on each side
 FLOOR = 1e-6  # where nothing near is alike, place alone decides
 
 

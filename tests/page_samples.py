@@ -82,7 +82,7 @@ def evaluation(run: results.Run) -> nbformat.NotebookNode:
     return v4.new_notebook(
         cells=[
             prose("# 4. Evaluation\n\nHow good is it?", "title"),
-            code("comparison.show(run)", samples, tags=["headline"], name="samples"),
+            code("comparison.show(run)", samples, name="samples"),
             prose("## The table", "table"),
             code("frame", table(), name="frame"),
             code("print(1)", v4.new_output("stream", name="stdout", text="PASS\n"), name="print"),
@@ -126,11 +126,12 @@ def run_folder(*models: str):
 
 
 def record_real_run() -> None:
-    """A recorded full run on real photos, made from the run's own results."""
+    """A recorded full run on real photos, made from the run's own results, and another file."""
     found = results.load(paths.BUILD / "results.json") | {"profile": "full"}
     for claim in found["claims"][:3]:
         claim |= {"measured": 0.5, "interval": [0.4, 0.6], "verdict": "fails"}
     results.save(paths.MEASURED / "streetview-thumbnails.json", found)
+    results.save(paths.MEASURED / "histogram.json", {"counts": [1, 2]})  # not a run
 
 
 @contextmanager

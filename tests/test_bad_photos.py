@@ -1,5 +1,6 @@
 """Whatever lies in a folder: it is named with a reason, and the rest goes on."""
 
+import errno
 import io
 import os
 import resource
@@ -16,7 +17,7 @@ import pytest
 from photo_samples import encoded, photo, street
 from PIL import Image
 
-from helpers import paths, thumbnail
+from helpers import paths, store, thumbnail
 from helpers.preprocessing import load, prepare
 
 ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
@@ -250,6 +251,18 @@ def test_a_disk_that_fills_up_is_one_sentence_and_nothing_half_written(folder, t
     assert process.returncode != 0
     assert "the disk filled up while writing to" in errors.splitlines()[-1]
     assert leftovers(tmp_path) == []
+
+
+def test_an_error_ends_the_workers_though_its_traceback_is_kept(folder, monkeypatch):
+    def fail(rows, row):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store.Rows, "add", fail)
+    with pytest.raises(OSError, match="the disk filled up") as kept:
+        prepare(folder, workers=2)
+    children = psutil.Process().children(recursive=True)
+    assert not [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    assert kept.traceback and not list(paths.PREPARED.glob("[!.]*"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ there")

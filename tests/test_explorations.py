@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from study_samples import prepared, run  # noqa: F401
 
 from helpers import explorations, laws, model, paths, results, studies, training
@@ -59,12 +60,19 @@ def test_a_fall_half_as_fast_settles_about_twice_as_late():
 @pytest.mark.parametrize("stack, large", [("two 3 x 3", "one 5 x 5"), ("three 3 x 3", "one 7 x 7")])
 def test_stacks_and_large_kernels_reach_equally_far(stack, large):
     tables = [
-        model.layer_table(model.ReachCNN(*explorations.STACKS[name], explorations.STACK_WIDTH))
-        for name in (stack, large)
+        model.layer_table(explorations.stack(*explorations.STACKS[name])) for name in (stack, large)
     ]
     assert len({t.receptive_field.iloc[-1] for t in tables}) == 1
     assert tables[0].multiply_adds.sum() < tables[1].multiply_adds.sum()
     assert {c for t in tables for c in t.channels[1:-1]} == {explorations.STACK_WIDTH}
+
+
+@pytest.mark.parametrize("shape", explorations.STACKS.values())
+def test_no_stack_begins_at_an_end_of_the_scale(shape):
+    white = torch.full((1, 1, 8, 8), 255.0)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        assert 0.2 < explorations.stack(*shape)(white).mean() < 0.8
 
 
 def test_the_table_of_stacks_has_all_that_is_compared(run, monkeypatch):  # noqa: F811

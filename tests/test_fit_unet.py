@@ -1,6 +1,7 @@
 """The recipe: what it learns, what augmentation keeps, and that it goes on where it stopped."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -89,11 +90,12 @@ def test_a_fresh_network_predicts_about_the_prior():
 
 
 def test_the_rate_rises_stays_and_falls_to_nothing():
-    recipe = Recipe(steps=1000, rate=2.0)
-    rates = [fit_unet.rate_at(step, recipe) for step in range(1000)]
+    recipe = Recipe(steps=1660, rate=2.0)
+    rates = [fit_unet.rate_at(step, recipe) for step in range(1660)]
     assert rates[0] == pytest.approx(0.02)
-    assert rates[100] == rates[599] == 2.0
-    assert rates[800] == pytest.approx(1.0)
+    assert rates[198] == rates[1200] == 2.0
+    assert rates[1440] == pytest.approx(1.4)
+    assert all(later < earlier for earlier, later in pairwise(rates[1200:]))
     assert rates[-1] < 0.01
 
 

@@ -45,7 +45,7 @@ def photos():
     """Lightness, truth (stored) and a prediction of 11 small pictures, vivid colors included."""
     rng = np.random.default_rng(1)
     lightness = rng.integers(20, 240, (11, 6, 8), dtype=np.uint8)
-    truth = rng.normal(128, 15, (11, 6, 8, 2)).round().clip(0, 255).astype(np.uint8)
+    truth = rng.normal(128, [8, 22], (11, 6, 8, 2)).round().clip(0, 255).astype(np.uint8)
     ab = (color.load_ab(truth) * 0.6 + rng.normal(0, 8, truth.shape)).astype(np.float32)
     return lightness, truth, ab
 

@@ -141,6 +141,20 @@ def test_the_key_changes_with_photos_options_and_helpers(tmp_path):
     assert pipeline.inputs_key(asked) != key
 
 
+def test_the_command_that_makes_a_run_again_has_its_options_and_no_path(tmp_path):
+    chosen = options.parser().parse_args(["--data", str(tmp_path / "my photos"), "--seed", "2"])
+    assert pipeline.rebuild_command(chosen) == "./run_all.sh --data 'my photos' --seed 2"
+    assert pipeline.rebuild_command(options.parser().parse_args([])) == "./run_all.sh"
+
+
+def test_what_draws_the_page_alone_leaves_the_notebooks_be():
+    page, rest = (
+        {path.name for path in pipeline._helpers(page_only)} for page_only in (True, False)
+    )
+    assert {"report.py", "style.css"} <= page
+    assert {"results.py", "training.py"} <= rest and not page & rest
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_an_interrupted_run_says_so_and_leaves_no_process_behind(tmp_path):
     slow = tmp_path / "slow.ipynb"

@@ -59,6 +59,7 @@ def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_th
     assert "(1.02 to 1.06)" in abstract
     assert "recorded full run, streetview-thumbnails" in abstract
     assert "street_unet" not in abstract
+    assert 'This is <a href="#fig-samples">Figure 2</a>' in html
 
 
 def test_the_abstract_names_the_second_model_once_it_is_measured(made, tmp_path):
@@ -94,7 +95,8 @@ def test_formulas_are_mathml_and_numbers_are_filled(html):
 def test_quick_numbers_are_marked_and_hidden_cells_stay_away(html):
     for part in ("fig-loss", "fig-samples"):
         assert "quick run" in html.split(f'id="{part}"')[1].split("</figure>")[0]
-    assert "interact(f)" not in html
+    assert "04_evaluation-cell-frame" in html
+    assert "04_evaluation-cell-sliders" not in html
 
 
 def test_the_footer_says_how_to_rebuild_and_what_it_ran_on(html):

@@ -92,6 +92,14 @@ def test_a_study_compared_with_itself_shows_no_difference():
     assert studies.difference(same, same, studies.chroma_ratio) == (0, (0, 0))
 
 
+def test_a_difference_is_the_first_less_the_second():
+    data = prepared()
+    true = color.load_ab(data.ab)
+    more, less = study_of(true, data.ab), study_of(true / 4, data.ab)
+    value, interval = studies.difference(more, less, studies.chroma_ratio)
+    assert (value, *interval) == pytest.approx((0.75,) * 3)
+
+
 def test_pairing_finds_a_small_difference_among_very_unlike_places():
     truth = np.full((12, 8, 8, 2), 128, np.uint8)
     size = np.geomspace(1, 100, 12)[:, None, None, None] * np.ones(truth.shape)

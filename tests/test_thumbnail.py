@@ -112,6 +112,15 @@ def test_the_decoder_helps_only_where_its_blocks_fit():
     assert scale((4000, 3000)) == 4
 
 
+def test_the_decoder_does_not_help_where_turning_would_shift_its_blocks():
+    exif = Image.Exif()
+    exif[decode.ORIENTATION] = 3
+    for size, even in [((640, 480), True), ((641, 480), False), ((640, 481), False)]:
+        turned = decode.opened(encoded(0, size, exif=exif))
+        assert decode.can_scale(turned, 2) == even
+        assert decode.can_scale(decode.opened(encoded(0, size)), 2)
+
+
 def test_large_photos_decoded_smaller_stay_near_the_exact_way():
     data = jpeg(noise((4032, 3024)))
     assert delta_e(shrink(data) * 1.0, shrink(data, exact=True) * 1.0).mean() < 0.5

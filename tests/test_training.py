@@ -286,3 +286,27 @@ def test_the_headline_models_use_the_profile_and_their_own_checkpoints(tmp_path)
     assert len(trained.epochs) <= 3 and trained.epochs.best.sum() == 1
     names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert names == ["colorize_cnn-seed7.pt", "published-seed7.pt"]
+
+
+def test_constant_losses_are_those_of_gray_and_of_the_training_mean():
+    (lightness, ab), rows = photos(12), np.array([3, 8, 1])
+    judged = Photos(lightness, ab, rows)
+    losses = training.constant_losses(Photos(lightness[4:], ab[4:]), judged)
+    truth, mean = ab[rows] - 128.0, ab[4:].mean(axis=(0, 1, 2)) - 128.0
+    assert losses["gray"] == pytest.approx((truth**2).mean() / 255**2)
+    assert losses["mean"] == pytest.approx(((truth - mean) ** 2).mean() / 255**2)
+
+
+def test_claims_about_the_curve_span_the_seeds():
+    batches = np.arange(375)
+    slow, fast = (1e-3 + 2e-3 * np.exp(-batches / time) for time in (30, 15))
+    one, both = training.curve_claims([slow]), training.curve_claims([slow, fast])
+    other = training.curve_claims([fast])
+    for key, (value, (low, high)) in both.items():
+        values = one[key][0], other[key][0]
+        assert value == pytest.approx(np.mean(values))
+        assert low <= min(values) and max(values) <= high
+    assert one["exponential_fall"][0] == pytest.approx(1, abs=1e-3)
+    assert one["level_7e4"][0] == pytest.approx(1e-3, rel=1e-3)
+    assert set(both) <= set(results.claims_file())
+    assert {f"{key}_csv" for key in both} <= set(results.claims_file())

@@ -1,5 +1,7 @@
 """Figures of the explorations. Takes data and draws it, computes nothing."""
 
+from matplotlib.ticker import LogLocator, NullLocator
+
 from . import COLORS, new
 
 MSE, L1, THIRD = COLORS["colorize_cnn"], COLORS["published"], COLORS["street_unet"]
@@ -40,7 +42,6 @@ def one_unit(curves: dict, first: int, gray: float, settled: dict):
     axis.axhline(gray, color=COLORS["gray"], linestyle="--", label="gray on the photos of training")
     axis.set_xlabel("batch (dotted: 90 % of the way; shaded: 85 to 95 %)")
     axis.set_ylabel("RMSE per channel, ab units")
-    axis.set_ylim(0)
     axis.legend()
     return figure
 
@@ -58,6 +59,9 @@ def kernel_times(widths, panels: dict, curves: dict):
         spread = (middle - low, high - middle)
         axis.errorbar(widths, middle, spread, fmt="o", color="black", capsize=3, markersize=4)
         axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_locator(NullLocator())
         axis.set_xticks(widths)
         axis.set_xlabel("kernel width, pixels")
         axis.set_title(title)
@@ -121,6 +125,9 @@ def chroma(shares: dict, edges):
         color, line = styles[name]
         axis.plot(edges, values, color=color, linestyle=line, label=name)
     axis.axhline(1e-3, color=COLORS["gray"], linestyle=":", linewidth=0.8)
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.set_xlim(1, 500)
     axis.set_yscale("log")
     axis.set_ylim(1e-5, 1.2)
     axis.set_xlabel("chroma, ab units (dotted: what one pixel in a thousand exceeds)")

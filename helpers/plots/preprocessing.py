@@ -66,7 +66,7 @@ def color_histograms(counts: dict, edges):
         mesh = axis.pcolormesh(edges, edges, share.T, norm=norm, cmap="viridis", rasterized=True)
         axis.axhline(0, color="white", linewidth=0.5)
         axis.axvline(0, color="white", linewidth=0.5)
-        axis.set_title(name)
+        axis.set_title(name, fontsize=8)
         axis.set_xlabel("a: green to red")
         axis.set_aspect("equal")
         axis.grid(False)
@@ -96,7 +96,7 @@ def split_along_places(splits: list[str]):
     axis.set_xlabel("place, in order")
     axis.set_yticks([])
     axis.grid(False)
-    figure.legend(loc="outside upper center", ncols=4)
+    figure.legend(loc="outside upper center", ncols=4, fontsize=8, handlelength=1)
     return figure
 
 

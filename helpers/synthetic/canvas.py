@@ -21,6 +21,7 @@ class Canvas:
         self.camera, self.sun = camera, sun
         self.surfaces = [(0, 0, 0, CLASS_ID["sky"], 0, 0, 0, 0, 0, 0, 0, 1e-4, 0, 0)]
         self._solid, self._shadow = [], []
+        self._behind = float(camera.axes[2] @ camera.position)
 
     def surface(self, rgb, name: str, grain="plain", *, plane=None, normal=None, at=None,
                 sunlit=None, ground=False, strength=1.0) -> int:  # fmt: skip
@@ -37,7 +38,7 @@ class Canvas:
         along = (1.0, 0.0) if ground else (1.0, 1.0)  # of a wall, one of x and z does not change
         if plane is None and normal is None:
             along = self.camera.axes[0, [0, 2]]
-            depth = float(self.camera.to_camera(np.asarray(at, float))[2])
+            depth = float(self.camera.axes[2] @ at - self._behind)
             plane = (0.0, 0.0, 1 / max(depth, NEAR))
         pixels, gain, reach = GRAINS[grain]
         sunlit = 0.5 if sunlit is None else sunlit
@@ -50,11 +51,13 @@ class Canvas:
 
         With `facing`, only those whose corners run clockwise as seen by the camera.
         """
+        if isinstance(numbers, int):
+            numbers = np.full(len(points), numbers)
         self._solid.append((np.asarray(points, float), numbers, facing))
 
     def shadows(self, points: np.ndarray, strength: int = 255) -> None:
         """Take sunlight (0..255 for none to all) from the ground under polygons (n x k x 3)."""
-        self._shadow.append((np.asarray(points, float), strength, False))
+        self._shadow.append((points, np.full(len(points), strength), False))
 
     def pictures(self) -> tuple[np.ndarray, np.ndarray]:
         """The number of the surface in each pixel (int32), and the sunlight lost there (uint8)."""
@@ -69,11 +72,9 @@ class Canvas:
         for corners in sorted({points.shape[1] for points, _, _ in queue}):
             entries = [i for i, (points, _, _) in enumerate(queue) if points.shape[1] == corners]
             points = np.concatenate([queue[i][0] for i in entries])
-            numbers, facing = (
-                np.concatenate([np.broadcast_to(queue[i][field], counts[i]) for i in entries])
-                for field in (1, 2)
-            )
-            places = np.concatenate([starts[i] + np.arange(counts[i]) for i in entries])
+            numbers = np.concatenate([queue[i][1] for i in entries])
+            facing = np.repeat([queue[i][2] for i in entries], counts[entries])
+            places = np.concatenate([np.arange(starts[i], starts[i] + counts[i]) for i in entries])
             kept += self._outlines(points, numbers, facing, places)
         polygon = ImageDraw.Draw(image).polygon
         for _, outline, number in sorted(kept):

@@ -52,8 +52,6 @@ def draw(canvas: Canvas, street: Street) -> None:
     for side in (-1, 1):
         strips(side * (curb - 0.45), low, side * curb, high, gutter)
 
-    n = 26
-    z = here + rng.uniform(-60, 60, n) // 1
     z = np.sort(rng.uniform(-BEYOND, BEYOND, 160))
     z = z + np.round((here - z) / (2 * BEYOND)) * 2 * BEYOND  # patches repeat along the street
     x, wide, long = (

@@ -35,9 +35,7 @@ def _greens(canvas, street, rng, at) -> np.ndarray:
     )
     return np.array(
         [
-            canvas.surface(
-                np.clip(base * level, 4, 250), "leaf", "leaf", at=at, sunlit=0.75 * level
-            )
+            canvas.surface(base * level, "leaf", "leaf", at=at, sunlit=0.75 * level)
             for level in LEVELS
         ]
     )
@@ -73,7 +71,7 @@ def draw_tree(canvas: Canvas, street: Street, tree: Thing) -> None:
     )
     _wood(canvas, rng, at, height, spread, low, bark, 46 if bare else 10)
     distance = np.hypot(*(at - canvas.camera.position)[[0, 2]])
-    count = int(np.clip(9500 / distance, 36, 1100))
+    count = int(np.clip(8000 / distance, 36, 1000))
     lobes = _ball(rng, 11) * 0.68
     inner = np.arange(count) < count // 6  # larger clusters fill the crown behind the small ones
     points = (
@@ -98,15 +96,12 @@ def _ball(rng: np.random.Generator, count: int) -> np.ndarray:
 def _wood(canvas, rng, at, height, spread, low, bark, branches) -> None:
     """A trunk, and branches that fork from it."""
     right = canvas.camera.axes[0]
+    pixel = np.hypot(*(at - canvas.camera.position)[[0, 2]]) / canvas.camera.focal
     wide = 0.018 * height + 0.05
 
     def limb(foot, head, thick, thin):
-        return [
-            foot - right * thick,
-            head - right * thin,
-            head + right * thin,
-            foot + right * thick,
-        ]
+        thick, thin = right * max(thick, 0.6 * pixel), right * max(thin, 0.6 * pixel)
+        return [foot - thick, head - thin, head + thin, foot + thick]
 
     top = at + (low + height) / 2 * UP
     limbs = [limb(at, top, wide, wide * 0.45)]

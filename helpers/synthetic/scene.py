@@ -7,6 +7,7 @@ from .canvas import Canvas
 from .materials import CLASS_ID
 from .shading import shade
 from .street import REACH, Street, Thing, lay_out, locate
+from .traffic import traffic
 
 
 def render(place: int, view: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -28,7 +29,7 @@ def render(place: int, view: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     canvas = Canvas(camera, street.weather.sun)
     lots.draw_skyline(canvas, street)
     ground.draw(canvas, street)
-    things = [*street.things, *street.traffic(index)]
+    things = [*street.things, *traffic(street, index)]
     _draw_lots(canvas, street, [thing for thing in things if abs(thing.x) > street.line])
     _draw_things(canvas, street, [thing for thing in things if abs(thing.x) <= street.line])
     rng = np.random.default_rng([*street.seed, 9, index, view])

@@ -52,9 +52,7 @@ def _light(canvas, weather, roofs, table, number, shadow, first) -> tuple[list, 
     """For the surfaces in every second pixel of a band from row `first`: what their red, green and
     blue are multiplied by (light, grain, haze), and what haze adds to them."""
     camera = canvas.camera
-    p, q, s, ground, lit, tile, pixels, reach, ux, uz = (
-        table[:, i][number] for i in range(4, 14)
-    )
+    p, q, s, ground, lit, tile, pixels, reach, ux, uz = (table[:, i][number] for i in range(4, 14))
     y = first + 2 * np.arange(number.shape[0])
     x = 2 * np.arange(number.shape[1])
     right = ((x - WIDTH / 2) / camera.focal).astype(np.float32)[None]

@@ -12,7 +12,6 @@ from .weather import Weather
 PAIR = 90  # places that two streets share, the first of them 30 to 60 places long
 BEYOND = 260.0  # meters of street before the first place and after the last
 REACH = 210.0  # meters that are drawn
-SEASONS = ("summer", "spring", "autumn", "winter")
 
 
 @dataclass(frozen=True)
@@ -70,58 +69,15 @@ class Street:
         yaw = self.yaw + turn + (view - 1) * np.pi / 2
         return Camera((x, 2.5, index * self.step + along), yaw, self.pitch, self.focal)
 
-    def traffic(self, index: int) -> list[Thing]:
-        """What was there only when place number `index` was taken: moving cars and people."""
-        rng = np.random.default_rng([*self.seed, 4, index])
-        here, things = index * self.step, []
-        busy = {"side": 4, "avenue": 11, "canyon": 8, "open": 6}[self.style]
-        for i in range(rng.poisson(busy)):
-            z = here + rng.choice([-1, 1]) * rng.uniform(9, 110)
-            right = bool(rng.random() < 0.5)
-            x = (1 if right else -1) * rng.uniform(0.2, max(0.3, self.curb - 4.4)) + (
-                0.9 if right else -0.9
-            )
-            heading = 0.0 if self.one_way or right else np.pi
-            kind = rng.choice(
-                ["car", "taxi", "suv", "van", "bus", "truck"], p=[0.4, 0.2, 0.16, 0.12, 0.05, 0.07]
-            )
-            if not any(abs(z - t.z) < 13 and abs(x - t.x) < 2.8 for t in things):
-                things.append(Thing(str(kind), x, z, heading, 1.0, (*self.seed, 5, index, i)))
-        for middle, half in self.crossings:
-            for way in (-1, 1):
-                if abs(middle - here) < REACH and rng.random() < 0.55:
-                    x = way * rng.uniform(self.curb + 4, 70)
-                    z, kind = (
-                        middle + way * half * 0.35,
-                        str(rng.choice(["car", "taxi", "suv", "van"])),
-                    )
-                    things.append(
-                        Thing(
-                            kind, x, z, way * np.pi / 2, 1.0, (*self.seed, 12, index, len(things))
-                        )
-                    )
-        for i in range(rng.poisson({"side": 9, "avenue": 20, "canyon": 20, "open": 9}[self.style])):
-            side = rng.choice([-1, 1])
-            x = side * rng.uniform(self.curb + 0.5, self.line - 0.5)
-            z = here + rng.normal(0, 28)
-            if self.crossings and rng.random() < 0.25:
-                middle, half = self.crossings[rng.integers(len(self.crossings))]
-                x, z = rng.uniform(-self.curb, self.curb), middle - half - rng.uniform(0.6, 3)
-            if abs(z - here) > 2.5:
-                things.append(
-                    Thing("person", x, z, 0.0, rng.normal(1.7, 0.09), (*self.seed, 6, index, i))
-                )
-        return things
-
 
 def locate(place: int, seed: int) -> tuple[int, int, int]:
     """The number of the street on which a place lies, the place's number there, and how many
     places the street has (30 to 60)."""
     pair, index = divmod(place, PAIR)
     first = int(np.random.default_rng([seed, 1, pair]).integers(30, 61))
-    return (
-        (2 * pair, index, first) if index < first else (2 * pair + 1, index - first, PAIR - first)
-    )
+    if index < first:
+        return 2 * pair, index, first
+    return 2 * pair + 1, index - first, PAIR - first
 
 
 @lru_cache(maxsize=4)
@@ -134,6 +90,7 @@ def lay_out(number: int, places: int, seed: int) -> Street:
     curb = rng.uniform(*widths[style])
     line = curb + rng.uniform(3, 5.5)
     step = float(rng.uniform(7, 11))
+    season = str(rng.choice(["summer", "spring", "autumn", "winter"], p=[0.55, 0.17, 0.14, 0.14]))
     weather = Weather.draw(rng)
     start, end = -BEYOND, places * step + BEYOND
     crossings, z = [], start + rng.uniform(0, 60)
@@ -148,7 +105,7 @@ def lay_out(number: int, places: int, seed: int) -> Street:
         line=line,
         step=step,
         style=style,
-        season=str(rng.choice(SEASONS, p=[0.55, 0.17, 0.14, 0.14])),
+        season=season,
         weather=weather,
         yaw=float(rng.normal(0, 0.1) if along else rng.uniform(-np.pi, np.pi) / 4),
         pitch=float(np.radians(rng.uniform(3, 10))),

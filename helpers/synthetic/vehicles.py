@@ -10,6 +10,7 @@ from .nature import cast_shadow
 from .street import Thing
 
 GLASS, BODY, BLACK = "glass", "body", "black"
+CHROME = (176, 178, 182)
 # Outlines run from the rear bumper over the roof to the front, (meters along, meters up), each
 # with what lies between it and the next; windows are outlines on the sides.
 MODELS = {
@@ -63,119 +64,108 @@ def _silhouette(kind: str) -> np.ndarray:
 def draw_vehicle(canvas: Canvas, car: Thing) -> None:
     """A vehicle whose middle is at (x, z), pointing along `heading`, with its shadow."""
     rng = np.random.default_rng(car.seed)
-    model = MODELS[car.kind]
-    outline = _silhouette(car.kind)
+    model, outline = MODELS[car.kind], _silhouette(car.kind)
     length, width, roof = outline[-1, 0], model["width"], outline[:, 1].max()
     ahead = np.array([np.sin(car.heading), 0.0, np.cos(car.heading)])
     right = np.array([ahead[2], 0.0, -ahead[0]])
-    origin = np.array([car.x, 0.0, car.z]) - ahead * length / 2 + right * width / 2
-
-    def world(along, up, across):
-        """Meters along, up and to the vehicle's left (0 on its right side) to the street's."""
-        along, up, across = (
-            np.asarray(a)[..., None] for a in np.broadcast_arrays(along, up, across)
-        )
-        return origin + along * ahead + up * UP - across * right
-
-    middle = world(length / 2, 0.8, width / 2)
-    if np.hypot(*(middle - canvas.camera.position)[[0, 2]]) < length / 2 + 1.0:
+    middle = np.array([car.x, 0.8, car.z])
+    origin = middle - 0.8 * UP - ahead * length / 2 + right * width / 2
+    frame = np.array([ahead, UP, -right])  # meters along, up and to the vehicle's left
+    eye = frame @ (canvas.camera.position - origin)
+    away = float(np.hypot(*(middle - canvas.camera.position)[[0, 2]]))
+    color, band = _paint(rng, car.kind)
+    if away < length / 2 + 1.0:
         return
-    color = {"taxi": TAXI}.get(car.kind) or pick(rng, "paint", 4)
-    if car.kind in ("van", "truck", "bus") and rng.random() < 0.6:
-        color = (226, 227, 226) if rng.random() < 0.8 else pick(rng, "vivid")
-    color = np.array(color)
-    deep, chrome = (22, 24, 28), (176, 178, 182)
 
     def finish(rgb, sun, grain="paint"):
-        return canvas.surface(np.clip(rgb, 4, 250), "car", grain, at=middle, sunlit=sun)
+        return canvas.surface(rgb, "car", grain, at=middle, sunlit=sun)
 
-    glass, black = finish((46, 52, 60), 0.35, "glass"), finish(deep, 0.2)
-    shine = finish((126, 140, 158), 0.3, "glass")
     under = canvas.surface((20, 20, 22), "road", normal=UP, at=(0, 0, 0), sunlit=0.1, ground=True)
-    pad = 0.12
-    canvas.polygons(
-        world(
-            [[-pad, length + pad, length + pad, -pad]],
-            0.0,
-            [[-pad, -pad, width + pad, width + pad]],
-        ),
-        under,
-    )
+    ends, sides = (-0.12, length + 0.12), (-0.12, width + 0.12)
+    foot = np.array([(ends[i], 0, sides[j]) for i, j in ((0, 0), (1, 0), (1, 1), (0, 1))])
+    canvas.polygons(origin + foot[None] @ frame, under)
 
+    glass, black = finish((46, 52, 60), 0.35, "glass"), finish((22, 24, 28), 0.2)
+    shine = finish((126, 140, 158), 0.3, "glass")
     here, there = outline, np.roll(outline, -1, axis=0)
-    corners = np.stack([there, here, here, there], axis=1)
-    strips = world(corners[..., 0], corners[..., 1], np.array([0.0, 0.0, width, width]))
     rise = (there - here)[:, ::-1] * (-1, 1)  # normals: ahead, up
     rise /= np.linalg.norm(rise, axis=1, keepdims=True)
     sun = (rise @ (ahead @ canvas.sun, canvas.sun[1])).clip(0, 1)
     numbers = []
-    for (_, _, kind), share, up in zip(model["outline"], sun, rise[:, 1]):
+    for (_, _, kind), share, up in zip(model["outline"], sun.tolist(), rise[:, 1].tolist()):
         if kind == GLASS:
             numbers.append(shine if up > 0.5 and rng.random() < 0.5 else glass)
         elif kind == BLACK:
             numbers.append(black)
         else:
             numbers.append(finish(color * (0.86 + 0.22 * max(up, 0)), share + 0.1 * max(up, 0)))
-    distance = np.linalg.norm(strips.mean(axis=1) - canvas.camera.position, axis=1)
-    order = np.argsort(-distance)
-    canvas.polygons(strips[order], np.array(numbers)[order], facing=True)
+    corners = np.stack([there, here, here, there], axis=1)
+    across = np.broadcast_to(np.array([0.0, 0.0, width, width])[:, None], (len(here), 4, 1))
+    strips = np.concatenate([corners, across], axis=2)
+    order = np.argsort(-np.linalg.norm(strips.mean(axis=1) - eye, axis=1))
+    canvas.polygons(origin + strips[order] @ frame, np.array(numbers)[order], facing=True)
 
-    sees_right = (canvas.camera.position - middle) @ right > 0
-    side = 0.0 if sees_right else width
-    normal_sun = max(0.0, canvas.sun @ right * (1 if sees_right else -1))
-    panel, lower = finish(color * 0.93, normal_sun), finish(color * 0.72, normal_sun)
-    out = side + (-0.01 if sees_right else 0.01)
-    canvas.polygons(world(outline[:, 0], outline[:, 1], side)[None], panel)
-    sill = np.array([(0.05, 0.3), (0.05, 0.55), (length - 0.05, 0.52), (length - 0.05, 0.3)])
-    canvas.polygons(world(sill[:, 0], sill[:, 1], out)[None], lower)
-    windows = np.array(model["windows"])
-    canvas.polygons(world(windows[..., 0], windows[..., 1], out), glass)
-    for wheel in model["wheels"]:
-        for scale, number in (
-            (1.18, black),
-            (1.0, finish((34, 34, 36), 0.2)),
-            (0.55, finish(chrome, 0.3)),
-        ):
-            ring = CIRCLE * model["radius"] * scale + (wheel, model["radius"])
-            canvas.polygons(world(ring[:, 0], ring[:, 1].clip(0), out)[None], number)
-    _ends(canvas, rng, world, length, width, outline, finish, chrome)
+    side, out = (0.0, -0.01) if eye[2] < 0 else (width, width + 0.01)
+    sun = max(0.0, float(canvas.sun @ right) * (1 if eye[2] < 0 else -1))
+
+    def panels(outlines, number, across=out):
+        """Outlines (n x k x 2: along, up) on the side in sight."""
+        flat = np.concatenate([outlines, np.full((*outlines.shape[:2], 1), across)], axis=2)
+        canvas.polygons(origin + flat @ frame, number)
+
+    panels(outline[None], finish(color * 0.93, sun), side)
+    sill = np.array([[(0.05, 0.3), (0.05, 0.55), (length - 0.05, 0.52), (length - 0.05, 0.3)]])
+    panels(sill, finish(color * 0.72, sun))
+    panels(np.array(model["windows"]), glass)
+    rings = [(1.18, black)]
+    if away < 45:
+        rings += [(1.0, finish((34, 34, 36), 0.2)), (0.55, finish(CHROME, 0.3))]
+    wheels = np.array([(wheel, model["radius"]) for wheel in model["wheels"]])
+    for scale, number in rings:
+        rim = CIRCLE * model["radius"] * scale + wheels[:, None]
+        panels(np.maximum(rim, (-1, 0)), number)
+    if band is not None:
+        low, end = (0.9, 11.8) if car.kind == "bus" else (2.0, 4.5)
+        strip = np.array([[(0.2, low), (0.2, low + 0.4), (end, low + 0.4), (end, low)]])
+        panels(strip, finish(band, sun))
+    if away < 60:
+        _ends(canvas, rng, origin, frame, outline, width, finish)
     if car.kind == "taxi":
-        lamp = finish((240, 220, 150), 0.5)
-        canvas.polygons(
-            world([[2.0, 2.0, 2.0, 2.0]], [[1.43, 1.62, 1.62, 1.43]], [[0.5, 0.5, 1.3, 1.3]]), lamp
+        lamp = np.array(
+            [[(2.0, v, u) for v, u in ((1.43, 0.5), (1.62, 0.5), (1.62, 1.3), (1.43, 1.3))]]
         )
-    if car.kind in ("truck", "bus") and rng.random() < 0.8:
-        band = finish(pick(rng, "vivid"), normal_sun)
-        v = 0.9 if car.kind == "bus" else rng.uniform(1.3, 2.2)
-        edge = 11.8 if car.kind == "bus" else 4.5
-        canvas.polygons(world([[0.2, 0.2, edge, edge]], [[v, v + 0.4, v + 0.4, v]], out), band)
-    corners = world(
-        np.repeat([0.4, length / 2, length - 0.4], 2), roof * 0.8, np.tile([0.3, width - 0.3], 3)
-    )
-    cast_shadow(canvas, corners, 1.2, rng, 235)
+        canvas.polygons(origin + lamp @ frame, finish((240, 220, 150), 0.5))
+    blobs = [
+        (u, roof * 0.8, v) for u in (0.4, length / 2, length - 0.4) for v in (0.3, width - 0.3)
+    ]
+    cast_shadow(canvas, origin + np.array(blobs) @ frame, 1.2, rng, 235)
 
 
-def _ends(canvas, rng, world, length, width, outline, finish, chrome) -> None:
+def _paint(rng, kind: str) -> tuple[np.ndarray, tuple | None]:
+    """The color of a vehicle, and of the band along its side, if it has one."""
+    color = TAXI if kind == "taxi" else pick(rng, "paint", 4)
+    if kind in ("van", "truck", "bus") and rng.random() < 0.6:
+        color = (226, 227, 226) if rng.random() < 0.8 else pick(rng, "vivid")
+    band = pick(rng, "vivid") if kind in ("truck", "bus") and rng.random() < 0.8 else None
+    return np.array(color, float), band
+
+
+def _ends(canvas, rng, origin, frame, outline, width, finish) -> None:
     """Lamps, plates, bumpers and the grille, on whichever end is in sight."""
-    red, white, plate = (
-        finish((168, 28, 30), 0.4),
-        finish((232, 230, 220), 0.5),
-        finish((214, 206, 168), 0.4),
-    )
-    dark, bumper = (
-        finish((30, 31, 34), 0.2),
-        finish(chrome if rng.random() < 0.4 else (60, 62, 66), 0.4),
-    )
+    bumper = finish(CHROME if rng.random() < 0.4 else (60, 62, 66), 0.4)
+    plate, dark = finish((214, 206, 168), 0.4), finish((30, 31, 34), 0.2)
     v = outline[1, 1] * 0.72 if outline[1, 1] < 1.3 else 0.95
-
-    def end(along, low, high, a, b, number):
-        quad = world(np.full((1, 4), along), [[low, high, high, low]], [[a, a, b, b]])
-        canvas.polygons(quad if along > 0 else quad[:, ::-1], number, facing=True)
-
-    for along, lamp in ((-0.02, red), (length + 0.02, white)):
-        end(along, 0.3, 0.5, 0.05, width - 0.05, bumper)
+    quads, numbers = [], []
+    for along, lamp in ((-0.02, (168, 28, 30)), (outline[-1, 0] + 0.02, (232, 230, 220))):
+        lit = finish(lamp, 0.45)
+        parts = [(0.3, 0.5, 0.05, width - 0.05, bumper)]
         if along > 0:
-            end(along, 0.5, v, 0.45, width - 0.45, dark)
-        end(along, v - 0.14, v + 0.06, 0.06, 0.38, lamp)
-        end(along, v - 0.14, v + 0.06, width - 0.38, width - 0.06, lamp)
-        end(along, 0.5, 0.64, width / 2 - 0.22, width / 2 + 0.22, plate)
+            parts.append((0.5, v, 0.45, width - 0.45, dark))
+        parts.append((v - 0.14, v + 0.06, 0.06, 0.38, lit))
+        parts.append((v - 0.14, v + 0.06, width - 0.38, width - 0.06, lit))
+        parts.append((0.5, 0.64, width / 2 - 0.22, width / 2 + 0.22, plate))
+        for low, high, a, b, number in parts:
+            quad = [(along, low, a), (along, high, a), (along, high, b), (along, low, b)]
+            quads.append(quad if along > 0 else quad[::-1])
+            numbers.append(number)
+    canvas.polygons(origin + np.array(quads) @ frame, np.array(numbers), facing=True)

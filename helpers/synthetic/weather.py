@@ -33,30 +33,29 @@ class Weather:
             rng.choice([rng.uniform(0, 0.3), rng.uniform(0.3, 0.7), 1], p=[0.5, 0.2, 0.3])
         )
         azimuth, height = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(28, 62))
-        sun = np.array(
-            [np.cos(height) * np.sin(azimuth), np.sin(height), np.cos(height) * np.cos(azimuth)]
-        )
-        open_sun = 0.0 if clouds == 1 else 1 - 0.5 * clouds
-        warm = rng.uniform(0, 1)
-        gray = rng.uniform(215, 262)
-        blue = np.array([rng.uniform(84, 130), rng.uniform(116, 154), rng.uniform(178, 208)])
-        blue = blue * rng.uniform(0.66, 1.02)
-        dull = np.array([gray - 4, gray - 6, gray + 1])
+        flat, up = np.cos(height), np.sin(height)
+        if clouds == 1:
+            gray = rng.uniform(215, 262)
+            zenith = np.array([gray - 4, gray - 6, gray + 1])
+            horizon = (zenith + 255) / 2
+            ambient = np.array([0.96, 0.97, 0.97]) * rng.uniform(0.75, 1.1)
+            sunlight = np.zeros(3)
+        else:
+            blue = np.array([rng.uniform(84, 130), rng.uniform(116, 154), rng.uniform(178, 208)])
+            zenith = blue * rng.uniform(0.66, 1.02)
+            horizon = np.array([228.0, 232.0, 240.0]) * rng.uniform(0.86, 1.04)
+            ambient = np.array([0.60, 0.63, 0.68]) * rng.uniform(0.85, 1.12)
+            sunlight = np.array([0.80, 0.74, rng.uniform(0.62, 0.70)]) * rng.uniform(0.85, 1.15)
+            sunlight *= 1 - 0.5 * clouds
         return cls(
-            sun=sun,
-            sunlight=open_sun
-            * np.array([0.80, 0.74, 0.62 + 0.08 * (1 - warm)])
-            * rng.uniform(0.85, 1.15),
-            ambient=np.array([0.60, 0.63, 0.68]) * rng.uniform(0.85, 1.12)
-            if open_sun
-            else np.array([0.96, 0.97, 0.97]) * rng.uniform(0.75, 1.1),
+            sun=np.array([flat * np.sin(azimuth), up, flat * np.cos(azimuth)]),
+            sunlight=sunlight,
+            ambient=ambient,
             clouds=clouds,
-            zenith=dull if clouds == 1 else blue,
-            horizon=np.array([228, 232, 240.0]) * rng.uniform(0.86, 1.04)
-            if clouds < 1
-            else dull + (255 - dull) * 0.5,
+            zenith=zenith,
+            horizon=horizon,
             haze=float(rng.uniform(260, 1100)),
-            balance=np.array([1.0, 1.0, 1.0]) + rng.normal(0, 1, 3) * (0.022, 0.012, 0.03),
+            balance=1 + rng.normal(0, 1, 3) * (0.022, 0.012, 0.03),
             saturation=float(rng.uniform(0.78, 1.06)),
             vignette=float(rng.uniform(0, 0.25)),
             offset=rng.integers(0, SIZE, 2),

@@ -1,0 +1,161 @@
+"""Arrays in, arrays out: lightness kept, sizes and types as promised, mistakes told."""
+
+import numpy as np
+import pytest
+import torch
+from colorizer_samples import CENTERS, save_weights, scene
+from skimage.color import lab2rgb, rgb2lab
+
+from helpers import coloring, street_unet
+from helpers.coloring import network_size
+from helpers.colorize import Colorizer
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return save_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def colorizer(weights):
+    return Colorizer.load(weights, device="cpu")
+
+
+def chroma(rgb):
+    return np.hypot(*np.moveaxis(rgb2lab(rgb)[..., 1:], -1, 0))
+
+
+def lightness(picture):
+    return rgb2lab(np.stack([picture] * 3, axis=-1) if picture.ndim == 2 else picture)[..., 0]
+
+
+@pytest.mark.parametrize("size", [(90, 120), (300, 424), (1, 1), (7, 300), (300, 8), (40, 30)])
+def test_every_pixel_keeps_its_lightness(colorizer, size):
+    gray = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    rgb = colorizer.colorize(gray)
+    assert rgb.shape == (*size, 3) and rgb.dtype == np.uint8
+    # Half a step of each channel, at the dark end, where steps of L are largest.
+    assert np.abs(lightness(rgb) - lightness(gray)).max() < 0.25
+
+
+def test_a_picture_gets_color(colorizer):
+    assert chroma(colorizer.colorize(scene())).mean() > 5
+
+
+def test_floats_give_floats_of_exactly_the_same_lightness(colorizer):
+    gray = scene() / 255
+    rgb = colorizer.colorize(gray)
+    assert rgb.dtype == np.float32 and rgb.min() >= 0 and rgb.max() <= 1
+    assert np.abs(lightness(rgb) - lightness(gray)).max() < 1e-3
+    assert np.abs(rgb - colorizer.colorize(scene()) / 255).max() < 1.1 / 255
+
+
+def test_the_color_of_a_color_picture_plays_no_part(colorizer):
+    rgb = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    rgb = np.kron(rgb, np.ones((2, 2, 1), np.uint8))
+    gray = lab2rgb(rgb2lab(rgb) * [1, 0, 0])[..., 1].clip(0, 1)
+    from_gray = colorizer.colorize(gray)
+    assert np.abs(colorizer.colorize(rgb) / 255 - from_gray).max() < 2 / 255
+    assert np.abs(colorizer.gray_version(rgb) - gray * 255).max() < 0.6
+
+
+def test_three_equal_channels_are_a_gray_picture(colorizer):
+    gray = scene()
+    assert np.array_equal(
+        colorizer.colorize(np.stack([gray] * 3, axis=-1)), colorizer.colorize(gray)
+    )
+
+
+def test_strips_leave_no_trace(colorizer, monkeypatch):
+    gray = scene(180, 240)
+    whole = colorizer.colorize(gray)
+    monkeypatch.setattr(coloring, "STRIP", 1000)
+    assert np.array_equal(colorizer.colorize(gray), whole)
+
+
+def test_the_network_sees_as_many_pixels_as_it_learned_from():
+    assert network_size(88, 112) == network_size(880, 1120) == (88, 112)
+    assert network_size(4000, 6000) == (81, 122)
+    for size in [(1, 1), (1, 100_000), (100_000, 1), (300, 20)]:
+        rows, columns = network_size(*size)
+        assert min(rows, columns) >= 8 and rows * columns < 10_000
+
+
+def test_at_that_size_the_colors_are_those_of_the_network(colorizer, weights):
+    """Where nothing has to be shrunk, chroma averaged down is what the network said."""
+    gray = np.kron(np.random.default_rng(1).integers(60, 200, (11, 14)), np.ones((8, 8)))
+    gray = gray.astype(np.uint8)
+    model, _, points = street_unet.load(weights)
+    seen = torch.from_numpy(lightness(gray)).float()[None, None] / 100
+    said = street_unet.ab_at_half(model, street_unet.posterior(model, seen), points["street_unet"])
+    fine, _ = colorizer.predict(gray)
+    assert fine.shape[-2:] == (88, 112)
+    averaged = torch.nn.functional.avg_pool2d(fine, 2)
+    assert (averaged - said).square().mean() < 0.02 * said.square().mean()
+
+
+def test_options_do_what_they_say(weights):
+    gray = scene()
+    plain, _ = Colorizer.load(weights).predict(gray)
+    doubled, _ = Colorizer.load(weights, chroma_gain=2).predict(gray)
+    assert torch.allclose(doubled, 2 * plain, atol=1e-3)
+    none = Colorizer.load(weights, chroma_gain=0).colorize(gray)
+    assert np.abs(none.astype(int) - gray[..., None]).max() <= 1
+    bold, _ = Colorizer.load(weights, temperature=0.05).predict(gray)
+    meek, _ = Colorizer.load(weights, temperature=20).predict(gray)
+    assert bold.std() > plain.std() > meek.std()
+    other = Colorizer.load(weights, model="street_unet_accurate")
+    assert other.point.temperature == 1 and other.point.rebalance == 0
+
+
+def test_uncertainty_lies_between_nothing_and_the_logarithm_of_the_bins(colorizer):
+    gray = scene(180, 240)
+    bits = colorizer.uncertainty(gray)
+    assert bits.shape == gray.shape and bits.dtype == np.float32
+    assert bits.min() >= 0 and bits.max() <= np.log2(len(CENTERS)) + 1e-5
+    assert bits.std() > 0
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (np.zeros((4, 4, 4), np.uint8), "H x W x 3"),
+        (np.zeros(4, np.uint8), "H x W x 3"),
+        (np.zeros((0, 4), np.uint8), "at least one pixel"),
+        (np.zeros((4, 4), np.uint16), "divide by 65535"),
+        (np.full((4, 4), 200.0), "divide values of 0..255"),
+        (np.full((4, 4), -0.1), "0..1"),
+        (np.full((4, 4), np.nan), "0..1"),
+    ],
+)
+def test_other_arrays_are_refused_with_a_remedy(colorizer, picture, says):
+    with pytest.raises(ValueError, match=says):
+        colorizer.colorize(picture)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"model": "grandmother"}, "take one of street_unet, street_unet_accurate"),
+        ({"temperature": 0}, "above 0"),
+        ({"temperature": float("nan")}, "above 0"),
+        ({"chroma_gain": -1}, "from 0 up"),
+        ({"device": "abacus"}, "take cpu"),
+    ],
+)
+def test_wrong_options_are_refused_with_a_remedy(weights, options, says):
+    with pytest.raises(ValueError, match=says):
+        Colorizer.load(weights, **options)
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.safetensors"):
+        Colorizer.load(tmp_path / "none.safetensors")
+
+
+def test_a_picture_that_cannot_be_written_to_is_colored_and_left_alone(colorizer):
+    gray = scene()
+    gray.flags.writeable = False
+    before = gray.copy()
+    colorizer.colorize(gray[::-1, ::-1])
+    assert np.array_equal(gray, before)

@@ -1,0 +1,305 @@
+"""The command: what it writes, what it leaves alone, and what it says of photos that are bad."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from colorizer_samples import save_weights, scene
+from photo_samples import encoded, photo
+from PIL import Image
+from skimage.color import rgb2lab
+from test_bad_photos import BAD
+
+from helpers import album, colorize, paths
+from helpers.colorize import main
+
+ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return save_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """An album of three gray photos, one of them in a folder of its own."""
+    folder = tmp_path / "album"
+    (folder / "1931").mkdir(parents=True)
+    for number, name in enumerate(["street.png", "square.jpg", "1931/church.png"]):
+        Image.fromarray(scene(seed=number)).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def run(weights, tmp_path, capsys):
+    """Color into `tmp_path/colored`: exit status, what was printed, what was complained."""
+
+    def run(*arguments, output=tmp_path / "colored"):
+        told = [str(a) for a in arguments]
+        status = main([*told, "--output", str(output), "--weights", str(weights)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def files(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def content(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_an_album_is_colored_and_its_originals_stay(run, photos, tmp_path):
+    before = content(photos)
+    status, said, _ = run(photos)
+    assert status == 0 and "colored 3 of 3 photos" in said
+    assert files(tmp_path / "colored") == files(photos)
+    assert content(photos) == before
+    gray = rgb2lab(np.asarray(Image.open(photos / "street.png").convert("RGB")))
+    colored = rgb2lab(np.asarray(Image.open(tmp_path / "colored" / "street.png")))
+    assert np.abs(colored[..., 0] - gray[..., 0]).max() < 0.25
+    assert np.hypot(colored[..., 1], colored[..., 2]).mean() > 5
+
+
+def test_lightness_survives_jpeg_within_its_own_loss(run, photos, tmp_path):
+    run(photos)
+    pair = [Image.open(f / "square.jpg").convert("RGB") for f in (photos, tmp_path / "colored")]
+    gray, colored = (rgb2lab(np.asarray(image))[..., 0] for image in pair)
+    assert np.abs(gray - colored).mean() < 1.5
+
+
+def test_a_taken_name_is_an_error_unless_told_otherwise(run, photos, tmp_path):
+    run(photos)
+    there = tmp_path / "colored" / "street.png"
+    there.write_bytes(b"mine")
+    (tmp_path / "colored" / "square.jpg").unlink()
+    status, said, complaint = run(photos)
+    assert status == 1 and "colored 1 of 3" in said
+    assert "street.png is taken: --overwrite or --keep" in complaint
+    status, said, _ = run(photos, "--keep")
+    assert status == 0 and "3 were there already" in said and there.read_bytes() == b"mine"
+    assert run(photos, "--overwrite")[0] == 0
+    assert Image.open(there).size == (120, 90)
+
+
+@pytest.mark.parametrize("way", ["folder", "file", "link"])
+def test_an_original_is_never_replaced(run, photos, tmp_path, way):
+    before = content(photos)
+    output = photos
+    if way == "link":
+        output = tmp_path / "other"
+        output.mkdir()
+        os.link(photos / "street.png", output / "street.png")
+    given = photos if way == "folder" else photos / "street.png"
+    status, _, complaint = run(given, "--overwrite", output=output)
+    assert status == 1 and "would replace an original" in complaint
+    assert content(photos) == before
+
+
+def test_what_it_made_is_not_colored_again(run, photos):
+    first = run(photos, output=photos / "colored")
+    second = run(photos, "--overwrite", output=photos / "colored")
+    assert "3 of 3" in first[1] and "3 of 3" in second[1]
+    assert not (photos / "colored" / "colored").exists()
+
+
+def test_two_photos_of_one_name_do_not_replace_each_other(run, photos, tmp_path):
+    Image.fromarray(scene(seed=9)).save(tmp_path / "street.png")
+    status, said, complaint = run(photos, tmp_path / "street.png")
+    assert status == 1 and "colored 3 of 4" in said and "another photo is written as" in complaint
+
+
+def test_compare_and_uncertainty_lie_beside_the_photo(run, photos, tmp_path):
+    assert run(photos / "street.png", "--compare", "--uncertainty")[0] == 0
+    assert files(tmp_path / "colored") == [
+        "street.png",
+        "street_compare.jpg",
+        "street_uncertainty.png",
+    ]
+    pair = np.asarray(Image.open(tmp_path / "colored" / "street_compare.jpg")).astype(int)
+    assert pair.shape == (90, 240, 3)
+    assert np.ptp(pair[:, :112], axis=-1).max() <= 2 < np.ptp(pair[:, 128:], axis=-1).mean()
+    shades = np.asarray(Image.open(tmp_path / "colored" / "street_uncertainty.png"))
+    assert shades.shape == (90, 120) and shades.std() > 0
+
+
+def test_a_photo_in_color_is_told_its_error_and_sepia_is_not(run, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    photo(1).save(folder / "color.png")
+    gray = scene()[..., None] / 255
+    sepia = 255 * gray * (np.array([1, 0.86, 0.65]) + np.array([0, 0.14, 0.35]) * gray)
+    Image.fromarray(sepia.astype(np.uint8)).save(folder / "sepia.png")
+    status, said, _ = run(folder)
+    assert status == 0
+    assert "1 had color" in said and "color.png: CIEDE2000" in said
+    assert "1 are in one tone" in said and "sepia.png" not in said
+
+
+def test_every_bad_photo_is_reported_at_the_end_and_the_others_are_done(run, photos, tmp_path):
+    bad = {
+        k: v for k, v in BAD.items() if not k.startswith(("one pixel", "small", "gray", "black"))
+    }
+    for kind, (data, _) in bad.items():
+        (photos / f"{kind}.jpg").write_bytes(data)
+    (photos / "x.jpg").mkdir()
+    (photos / "link.jpg").symlink_to(photos / "nowhere.jpg")
+    status, said, complaint = run(photos, tmp_path / "absent.jpg")
+    assert status == 1 and f"colored 3 of {3 + len(bad) + 3} photos" in said
+    lines = complaint.splitlines()
+    for kind, (_, reason) in bad.items():
+        line = next(line for line in lines if f"{kind}.jpg" in line)
+        assert any(part in line for part in reason.split("|"))
+    assert any("x.jpg: a folder" in line for line in lines)
+    assert any("link.jpg: a broken link" in line for line in lines)
+    assert any("absent.jpg: no such file" in line for line in lines)
+    assert files(tmp_path / "colored") == ["1931/church.png", "square.jpg", "street.png"]
+
+
+def test_small_gray_and_black_photos_are_colored_here(run, tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    odd = [k for k in BAD if k.startswith(("one pixel", "small", "gray", "black"))]
+    for kind in odd:
+        (folder / f"{kind}.png").write_bytes(BAD[kind][0])
+    status, said, _ = run(folder)
+    assert status == 0 and f"colored {len(odd)} of {len(odd)}" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names are not allowed there")
+def test_odd_names_are_kept_and_told_on_one_line(run, tmp_path, monkeypatch):
+    folder = tmp_path / "odd names"
+    folder.mkdir()
+    names = ["-dash.png", "Großmutters Straße.png", "two\nlines.png", "tab\t.png"]
+    for name in names:
+        (folder / name).write_bytes(encoded(1, format="PNG"))
+    (folder / "bad\nname.png").write_bytes(b"")
+    monkeypatch.chdir(folder)
+    status, _, complaint = run(".", "--", "-dash.png")[0:3]
+    assert status == 1
+    assert files(tmp_path / "colored") == sorted(names)
+    assert r"bad\nname.png': an empty file" in complaint
+
+
+@pytest.mark.skipif(ROOT or sys.platform == "win32", reason="root may read everything")
+def test_a_file_without_permission_is_reported(run, photos):
+    (photos / "street.png").chmod(0)
+    status, said, complaint = run(photos)
+    assert status == 1 and "colored 2 of 3" in said and "street.png: no permission" in complaint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes with names there")
+def test_a_pipe_does_not_stop_the_run(run, photos, tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    status, _, complaint = run(tmp_path / "pipe.jpg", photos)
+    assert status == 1 and "pipe.jpg: not an ordinary file" in complaint
+
+
+def test_a_photo_that_vanishes_is_reported(run, photos, monkeypatch):
+    find = album.sources.find
+
+    def find_and_lose(folder):
+        found = find(folder)
+        (photos / "street.png").unlink()
+        return found
+
+    monkeypatch.setattr(album.sources, "find", find_and_lose)
+    status, said, complaint = run(photos)
+    assert status == 1 and "colored 2 of 3" in said and "street.png: no such file" in complaint
+
+
+def test_a_full_disk_is_told_and_nothing_half_written(run, photos, tmp_path, monkeypatch):
+    save = Image.Image.save
+
+    def full(self, part, *args, **options):
+        save(self, part, *args, **options)
+        if Path(part).name == "square.jpg":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    status, said, complaint = run(photos)
+    assert status == 1 and "colored 2 of 3" in said and "the disk is full" in complaint
+    assert [p.name for p in (tmp_path / "colored").iterdir() if p.suffix != ".png"] == ["1931"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["a.jpg", "--output", "b.jpg"], "name a folder"),
+        (["a.jpg", "--output", "o", "--weights", "none.safetensors"], "no weights at"),
+        (["a.jpg", "--output", "o", "--temperature", "0"], "above 0"),
+        (["a.jpg", "--output", "o", "--keep", "--overwrite"], "not allowed with"),
+        (["a.jpg"], "--output"),
+    ],
+)
+def test_a_wrong_command_is_told_in_a_sentence(
+    arguments, says, tmp_path, monkeypatch, capsys, weights
+):
+    monkeypatch.chdir(tmp_path)
+    if "--weights" not in arguments:
+        arguments = [*arguments, "--weights", str(weights)]
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2 and says in capsys.readouterr().err
+
+
+def test_large_photos_wait_for_room_and_a_vast_one_goes_alone():
+    room = album._Room(100)
+    inside, most = [0], [0]
+    lock = threading.Lock()
+
+    def work(pixels):
+        with room.for_pixels(pixels):
+            with lock:
+                inside[0] += min(pixels, 100)
+                most[0] = max(most[0], inside[0])
+            time.sleep(0.01)
+            with lock:
+                inside[0] -= min(pixels, 100)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in [60, 60, 30, 500, 10, 100, 40]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert most[0] == 100 and room.free == 100
+
+
+def test_a_long_list_is_cut_short():
+    lines = colorize.listed([str(n) for n in range(100)])
+    assert len(lines) == colorize.TOLD + 1 and lines[-1] == "  and 80 more"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently there")
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_in_the_middle_it_goes_on_with_keep(weights, photos, tmp_path, way, run):
+    for number in range(60):
+        Image.fromarray(scene(600, 800, number)).save(photos / f"more {number}.png")
+    output = tmp_path / "colored"
+    command = [sys.executable, "-m", "helpers.colorize", photos, "--output", output]
+    child = subprocess.Popen(
+        [*command, "--weights", weights], cwd=paths.ROOT, stderr=subprocess.PIPE, text=True
+    )
+    while len(files(output) if output.exists() else []) < 3:
+        assert child.poll() is None
+        time.sleep(0.02)
+    child.send_signal(way)
+    _, complaint = child.communicate(timeout=60)
+    assert child.returncode == (130 if way == signal.SIGINT else -signal.SIGKILL)
+    if way == signal.SIGINT:
+        assert "with --keep goes on" in complaint and "Traceback" not in complaint
+    finished = [output / name for name in files(output) if ".part" not in name]
+    assert 3 <= len(finished) < 63
+    for path in finished:
+        Image.open(path).load()
+    assert run(photos, "--keep")[0] == 0
+    assert all((output / name).exists() for name in files(photos))
