@@ -89,23 +89,28 @@ class Colorizer:
         height, width = picture.shape[:2]
         return upsampling.bilinear(bits, height, width)[0, 0].cpu().numpy()
 
-    @torch.inference_mode()
     def predict(self, picture: np.ndarray) -> tuple[Tensor, Tensor]:
         """What the network says of a picture (as for `colorize`), for `paint`.
 
         Chroma (1 x 2 x M x N, ab units) of at most FINE times the network's size, along the
         picture's edges; entropy in bits (1 x 1 x h x w).
         """
+        chroma, bits, guide = self.see(picture)
+        return upsampling.along_edges(chroma, guide), bits
+
+    @torch.inference_mode()
+    def see(self, picture: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """Chroma (1 x 2 x h x w) and bits (1 x 1 x h x w) from the network, before enlargement,
+        and the lightness that guides it (1 x 1 x M x N, 0..1), of a picture as for `colorize`.
+        """
         gray = self.gray_version(picture)
         height, width = network_size(*gray.shape)
         low = ((height + 1) // 2, (width + 1) // 2)
         fine = [min(own, upsampling.FINE * n) for own, n in zip(gray.shape, low)]
         fine = [max(sides) for sides in zip(fine, low)]
-        guide = self._lightness(gray, *fine)
-        shown = self._lightness(gray, height, width)
-        logs = street_unet.posterior(self.model, shown)
+        logs = street_unet.posterior(self.model, self._lightness(gray, height, width))
         chroma = street_unet.ab_at_half(self.model, logs, self.point)
-        return upsampling.along_edges(chroma, guide), bins.entropy(logs)[:, None]
+        return chroma, bins.entropy(logs)[:, None], self._lightness(gray, *fine)
 
     @torch.inference_mode()
     def paint(self, picture: np.ndarray, chroma: Tensor) -> np.ndarray:

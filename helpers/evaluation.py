@@ -1,11 +1,8 @@
 """How good is it, against what, and how sure are we?
 
-Metrics are those of helpers/metrics.py. Their 95 % intervals come from the bootstrap over
-places, since photos of one place share their walls and light: places are drawn with
-replacement, the same draws for every model, and with several seeds of a model so many seeds
-are drawn as well and their metrics averaged. (Of three seeds that understates their spread, by a
-factor of about 0.8.) Differences are taken within a draw: a paired interval that contains zero
-is no difference.
+Metrics are those of helpers/metrics.py, their 95 % intervals those of helpers/intervals.py.
+Differences between models are taken within a draw of places: a paired interval that contains
+zero is no difference.
 """
 
 import argparse
@@ -19,11 +16,9 @@ import pandas as pd
 import torch
 
 from . import baselines, metrics, paths, preprocessing, results, street_unet
+from .intervals import as_text, bootstrap, interval
 from .preprocessing import PreparedSet
 
-DRAWS = 2000
-TAILS = (2.5, 97.5)  # percentiles that leave 95 %
-RNG = 1979  # of the draws: the year of the bootstrap
 DIGITS = {"mse": 5, "mse_vs_gray": 3, "auc": 4, "auc_rebalanced": 4, "chroma_ratio": 3}
 BATCH = 16  # photos in one pass through a network
 
@@ -134,40 +129,6 @@ def evaluate(
     return Evaluation(photos, sums, pd.DataFrame(estimates).T, draws)
 
 
-def bootstrap(seeds: list[pd.DataFrame], places: pd.Series, pool) -> pd.DataFrame:
-    """What `pool` makes of sums (rows of photos) in each draw of places: DRAWS rows.
-
-    seeds: sums of the same photos by models of several seeds. The draws are the same for every
-    call with the same places and number of seeds. Of fewer than two places nothing can be drawn:
-    all is NaN then.
-    """
-    codes, names = pd.factorize(places)
-    rng = np.random.default_rng(RNG)
-    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), DRAWS)
-    seeds_drawn = rng.integers(len(seeds), size=(len(seeds), DRAWS))
-    pooled = []
-    for sums in seeds:
-        by_place = sums.groupby(codes).sum()
-        pooled.append(pool(pd.DataFrame(counts @ by_place.to_numpy(), columns=sums.columns)))
-    values = np.stack(pooled)  # seeds x draws x metrics
-    mean = np.take_along_axis(values, seeds_drawn[:, :, None], axis=0).mean(axis=0)
-    if len(names) < 2:
-        mean = np.full_like(mean, np.nan)
-    return pd.DataFrame(mean, columns=pooled[0].columns)
-
-
-def interval(draws: np.ndarray | pd.Series) -> tuple[float, float]:
-    """The middle 95 % of draws, those that are numbers; NaN without any."""
-    known = np.asarray(draws)[np.isfinite(draws)]
-    return tuple(float(v) for v in np.percentile(known, TAILS)) if len(known) else (np.nan, np.nan)
-
-
-def as_text(values: tuple[float, ...], digits: int, sign: str = "") -> str:
-    """A number, or a number with its interval: "0.912 [0.884, 0.941]"."""
-    texts = [f"{value:{sign}.{digits}f}" if np.isfinite(value) else "-" for value in values]
-    return texts[0] if len(texts) == 1 else f"{texts[0]} [{texts[1]}, {texts[2]}]"
-
-
 def unet_colors(model, lightness: np.ndarray, point) -> np.ndarray:
     """ab (N x H x W x 2, ab units) that a StreetUnet gives lightness (uint8, N x H x W)."""
     parts = []
@@ -198,7 +159,8 @@ def evaluate_folder(folder: str | Path, weights: str | Path | None) -> tuple[Eva
 
     weights: a file of street_unet.save; None takes the shipped ones, or the baselines alone where
     none are shipped. Copies and the weights of the rebalanced AuC come from the folder's own
-    training stretches, a copy never from the photo's place. Raises ValueError or OSError, in one
+    training stretches, a copy never from the photo's place; so does the mean color where no weights
+    bring one, and then it has seen some of the photos. Raises ValueError or OSError, in one
     sentence, for what cannot be read or is no fair test.
     """
     prepared = preprocessing.prepare(folder)
@@ -254,7 +216,9 @@ def main(arguments: list[str] | None = None) -> int:
         f"(seen by the weights, or neighbors of those), {counts['rejected']} rejected."
     )
     if not counts["weights"]:
-        print("No weights are shipped or given: the baselines alone.")
+        print(
+            "No weights are shipped or given: the baselines alone, the mean of these very photos."
+        )
     print("Value [95 % interval over places].")
     print(evaluation.table().T.to_string())
     return 0

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
 from . import checkpoint, fitting, laws, model, paths, results, studies, timings
 from .baselines import nearest_copy
 from .batches import Photos, order
 from .fitting import Recipe
 from .preprocessing import PreparedSet
+from .progress import bar as progress_bar
 from .results import Run
 from .studies import Estimate, Study
 
@@ -63,7 +63,7 @@ def _watched(network, photos: Photos, recipe: Recipe, seed: int) -> list[tuple[f
 
     fitting.keep_memory()
     losses = []
-    for number in tqdm(range(recipe.batches), desc=recipe.loss, unit="batch", leave=False):
+    for number in progress_bar(range(recipe.batches), desc=recipe.loss, unit="batch", leave=False):
         batch = photos.batch(order(number, recipe.batch_size, len(photos), seed))
         losses.append(fitting.step(network, optimizer, loss, *batch))
     return list(zip(losses, squares))

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from . import fitting, results
+from .progress import bar as progress_bar
 from .results import Run
 
 BATCH, HEIGHT, WIDTH = 16, 88, 112
@@ -42,7 +42,7 @@ def _measure(builds: dict[str, Callable], repeats: int, label: str) -> list[dict
     nets = {name: build().to(memory_format=torch.channels_last) for name, build in builds.items()}
     adams = {name: torch.optim.Adam(net.parameters(), lr=1e-5) for name, net in nets.items()}
     rounds = []
-    for _ in tqdm(range(repeats + 1), desc=f"timing {label}", leave=False):
+    for _ in progress_bar(range(repeats + 1), desc=f"timing {label}", leave=False):
         seconds = {}
         for name, net in nets.items():
             began = time.perf_counter()

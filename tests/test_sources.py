@@ -127,6 +127,18 @@ def test_fewer_photos_are_whole_places_in_stretches(tmp_path):
     assert choose(photos, 1000) == photos == choose(photos, None)
 
 
+def test_as_many_whole_places_are_taken_as_fit(tmp_path):
+    touch(
+        tmp_path,
+        *(f"{place:03d}_{view}.jpg" for place in range(20) for view in range(place % 5 + 1)),
+    )
+    photos = find(tmp_path).photos
+    views = [place % 5 + 1 for place in range(20)]
+    fitting = [n for n in range(20) if sum(views[i] for i in spread(20, n)) <= 31]
+    chosen = choose(photos, 31)
+    assert len({photo.place for photo in chosen}) == max(fitting) and len(chosen) <= 31
+
+
 def test_rendered_streets_are_rendered_once(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RAW", tmp_path)
     asked = []

@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from helpers.synthetic import CLASSES, render, write_photos
-from helpers.synthetic.street import locate
+from helpers.synthetic.street import lay_out, locate
 
 CLEAR = np.s_[4:1005, 92:1256]  # what no control of Street View covers
 STREETS = [place for pair in range(12) for place in (90 * pair + 10, 90 * pair + 75)]
@@ -124,6 +124,16 @@ def test_streets_are_30_to_60_places_long_and_follow_each_other():
     lengths = np.diff(starts)
     assert lengths.min() >= 30 and lengths.max() <= 60
     assert [found[place][2] for place in starts[:-1]] == lengths.tolist()
+
+
+def test_places_follow_the_street_a_few_meters_apart_and_views_are_90_degrees_apart():
+    number, _, places = locate(90, seed=0)
+    street = lay_out(number, places, 0)
+    z = [street.camera(index, 1).position[2] for index in range(places)]
+    assert 4 < np.diff(z).min() and np.diff(z).max() < 14
+    views = [street.camera(7, view) for view in (1, 2, 3, 4)]
+    assert len({view.position for view in views}) == 1
+    assert np.diff([view.yaw for view in views]) == pytest.approx(np.full(3, np.pi / 2))
 
 
 def test_neighbors_look_more_alike_than_far_places():

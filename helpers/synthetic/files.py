@@ -10,9 +10,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from PIL import Image
-from tqdm import tqdm
 
 from ..paths import whole
+from ..progress import bar as bar_of
 from .scene import render
 
 QUALITY = 92
@@ -46,7 +46,7 @@ def write_photos(
         return
     workers = min(workers or os.cpu_count() or 1, len(jobs))
     total = sum(len(job[2]) for job in jobs)
-    with tqdm(total=total, desc="rendering streets", unit="photo") as bar:
+    with bar_of(total=total, desc="rendering streets", unit="photo") as bar:
         if workers == 1:
             for job in jobs:
                 bar.update(_write_place(*job))
