@@ -1,7 +1,6 @@
 """How is one notebook executed, checked to have run whole, and stripped to be committed?"""
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -77,6 +76,10 @@ def figures_of(notebook: Path) -> list[str]:
 def write_back(executed: Path, notebook: Path) -> None:
     """Commit-ready copy of an executed notebook: what changes from run to run is stripped."""
     with paths.whole(notebook) as part:
-        shutil.copyfile(executed, part)
+        content = json.loads(executed.read_text(encoding="utf-8"))
+        for cell in content["cells"]:
+            if "nbval-skip" in cell["metadata"].get("tags", []):
+                cell["outputs"] = []  # widgets, which live in JupyterLab alone
+        part.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         keep = ["--keep-output", "--keep-count", "--keep-id", "--extra-keys", STRIP]
         subprocess.run([sys.executable, "-m", "nbstripout", *keep, str(part)], check=True)
