@@ -38,7 +38,7 @@ def key(model: nn.Module, **parts) -> str:
         digest.update(weights.numpy().tobytes())
     here = Path(__file__).parent
     sources = {
-        here / name for name in ("batches.py", "checkpoint.py", "fast_conv.py", "training.py")
+        here / name for name in ("batches.py", "checkpoint.py", "fast_conv.py", "fitting.py")
     }
     module = sys.modules[type(model).__module__]
     if getattr(module, "__file__", None):
