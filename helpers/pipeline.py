@@ -61,6 +61,8 @@ def run(options, folder: Path) -> Path:
     if opts.is_default(options):
         os.environ[paths.REDRAW] = "1"
     parameters = changed_parameters(options)
+    if options.data == "streetview":
+        _fetch(options)
     notebooks = sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
     key, done = inputs_key(parameters), []
     for number, notebook in enumerate(notebooks, 1):
@@ -94,6 +96,13 @@ def changed_parameters(options) -> dict:
         if name in changed and not is_named(changed[name]):
             changed[name] = str(Path(changed[name]).expanduser().resolve())
     return changed
+
+
+def _fetch(options) -> None:
+    """Fetch before the first notebook, where what is asked of whom can be read and stopped."""
+    from . import results, sources  # here, so that a run with nothing to do starts at once
+
+    sources.gather("streetview", options.images or results.PROFILES[options.profile].images)
 
 
 def rebuild_command(options) -> str:
@@ -187,7 +196,7 @@ def kernel_environment() -> dict[str, str]:
     """Environment of every kernel: our helpers, no bars in outputs, nobody's start-up files."""
     ipython = paths.BUILD / "ipython"
     config = ipython / "profile_default" / "ipython_kernel_config.py"
-    _write(config, "get_config().IPKernelApp.log_level = 40\n")
+    _write(config, "get_config().IPKernelApp.log_level = 50\n")
     environment = {
         "PYTHONPATH": os.pathsep.join(
             dict.fromkeys([str(paths.ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
