@@ -22,7 +22,7 @@ NEAR = 8  # as far from a color edge counts as near
 EDGES = {"color": 0.95, "lightness": 0.85}  # gradients above these quantiles are edges
 BESIDE = 3  # a change of chroma this near to an edge of the lightness belongs to it
 
-WAYS = {"bilinear": None, "joint": 0, "joint, corrected": 1}  # corrections, see `upsampling`
+WAYS = {"bilinear": None, "joint": 0, "joint, corrected": upsampling.CORRECTION}
 
 
 def measure(ab: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[str, float]:
@@ -72,8 +72,8 @@ def compare(pictures: list[np.ndarray], colorizer: Colorizer) -> pd.DataFrame:
         )
         rows.append(("none", "gray", measure(np.zeros_like(truth), truth, lightness)))
         for name, chroma in (("truth at half size", ideal), ("street_unet", ours.cpu())):
-            for way, corrections in WAYS.items():
-                ab = enlarged(chroma, guide.cpu(), picture.shape[:2], corrections)
+            for way, correction in WAYS.items():
+                ab = enlarged(chroma, guide.cpu(), picture.shape[:2], correction)
                 rows.append((name, way, measure(ab, truth, lightness)))
         rows.append(("truth", "", measure(truth, truth, lightness)))
     table = pd.DataFrame([{"chroma": name, "way": way, **found} for name, way, found in rows])
@@ -81,9 +81,9 @@ def compare(pictures: list[np.ndarray], colorizer: Colorizer) -> pd.DataFrame:
 
 
 def enlarged(
-    chroma: torch.Tensor, guide: torch.Tensor, size: tuple[int, int], corrections: int | None
+    chroma: torch.Tensor, guide: torch.Tensor, size: tuple[int, int], correction: float | None
 ) -> np.ndarray:
-    """Chroma (1 x 2 x h x w) at `size`: H x W x 2; bilinear where `corrections` is None."""
-    if corrections is not None:
-        chroma = upsampling.along_edges(chroma, guide, corrections=corrections)
+    """Chroma (1 x 2 x h x w) at `size`: H x W x 2; bilinear where `correction` is None."""
+    if correction is not None:
+        chroma = upsampling.along_edges(chroma, guide, correction=correction)
     return upsampling.bilinear(chroma, *size)[0].permute(1, 2, 0).numpy()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -25,6 +26,10 @@ from .street_unet import OperatingPoint, StreetUnet
 WEIGHTS = paths.WEIGHTS / "street_unet.safetensors"
 MODEL = "street_unet"
 STRIP = 2**17  # pixels worked on at a time: a few megabytes for each array
+# The network sees each photo at these multiples of the size it learned from, and its answers are
+# averaged. On the 8 full-size Street View photos and 20 of Cambridge at 640 x 640 that took 3 %
+# and 10 % off the square error of seeing each once.
+SCALES = (0.71, 1, 1.41)
 LEAST_SIDE = 8  # of what the network sees, however long and thin the photo
 
 
@@ -104,13 +109,18 @@ class Colorizer:
         and the lightness that guides it (1 x 1 x M x N, 0..1), of a picture as for `colorize`.
         """
         gray = self.gray_version(picture)
-        height, width = network_size(*gray.shape)
-        low = ((height + 1) // 2, (width + 1) // 2)
-        fine = [min(own, upsampling.FINE * n) for own, n in zip(gray.shape, low)]
-        fine = [max(sides) for sides in zip(fine, low)]
-        logs = street_unet.posterior(self.model, self._lightness(gray, height, width))
+        sizes = [network_size(*gray.shape, scale) for scale in SCALES]
+        low = tuple((side + 1) // 2 for side in sizes[-1])
+        shares = [self._shares(gray, size, low) for size in sizes]
+        logs = torch.stack(shares).mean(dim=0).clamp_min(1e-12).log()
         chroma = street_unet.ab_at_half(self.model, logs, self.point)
+        fine = [max(n, min(own, upsampling.FINE * n)) for own, n in zip(gray.shape, low)]
         return chroma, bins.entropy(logs)[:, None], self._lightness(gray, *fine)
+
+    def _shares(self, gray: np.ndarray, size: tuple, low: tuple) -> Tensor:
+        """What the network gives each bin when it sees the picture at `size`: 1 x Q x low."""
+        logs = street_unet.posterior(self.model, self._lightness(gray, *size))
+        return F.interpolate(logs.exp(), size=low, mode="bilinear", antialias=True)
 
     @torch.inference_mode()
     def paint(self, picture: np.ndarray, chroma: Tensor) -> np.ndarray:
@@ -169,9 +179,12 @@ def checked(picture: np.ndarray) -> np.ndarray:
     return picture
 
 
-def network_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width at which the network sees a picture: as many pixels as it learned from."""
-    scale = math.sqrt(SIZE[0] * SIZE[1] / (height * width))
+def network_size(height: int, width: int, scale: float = 1) -> tuple[int, int]:
+    """Height and width at which the network sees a picture: as many pixels as it learned from.
+
+    `scale` multiplies both sides.
+    """
+    scale *= math.sqrt(SIZE[0] * SIZE[1] / (height * width))
     most = SIZE[0] * SIZE[1] // LEAST_SIDE
     sides = (min(most, max(LEAST_SIDE, round(side * scale))) for side in (height, width))
     return tuple(sides)

@@ -38,7 +38,7 @@ class Recipe:
     """What decides a training run; the defaults made the shipped weights.
 
     rate, decay: AdamW's. average: how much the running average of the weights keeps per step.
-    extra: share of a batch that comes from the extra photos.
+    extra_share: part of a batch that comes from the extra photos.
     """
 
     steps: int = 830
@@ -46,7 +46,7 @@ class Recipe:
     rate: float = 2e-3
     decay: float = 0.05
     average: float = 0.998
-    extra: float = 0.375
+    extra_share: float = 0.375
     dropout: float = 0.1
     seed: int = 0
 
@@ -128,7 +128,7 @@ def fit(
         done = kept["done"]
         for name, part in parts.items():
             part.load_state_dict(kept[name])
-    few = round(recipe.batch * recipe.extra) if extra else 0
+    few = round(recipe.batch * recipe.extra_share) if extra else 0
     model.train()
     steps = bar(total=recipe.steps, initial=done, desc="street_unet", unit="batch", leave=False)
     with checkpoint.pace() as pace, steps:
@@ -201,7 +201,8 @@ def main(arguments: list[str] | None = None):
     parser.add_argument("--images", type=int, help="at most so many photos of the first")
     parser.add_argument("--output", required=True, type=Path, help="the .safetensors file to write")
     for field in fields(Recipe):
-        parser.add_argument(f"--{field.name}", type=field.type, default=field.default, help=" ")
+        option = "--" + field.name.replace("_", "-")
+        parser.add_argument(option, type=field.type, default=field.default, help="of the recipe")
     options = parser.parse_args(arguments)
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
     try:

@@ -1,6 +1,7 @@
 """How is one notebook executed, checked to have run whole, and stripped to be committed?"""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ class StepFailed(Exception):
 def execute(notebook: Path, output: Path, parameters: dict) -> float:
     """Execute a notebook by papermill, whole or not at all, into `output`; returns seconds.
 
+    Cells tagged skip-execution, the sliders, live in JupyterLab alone.
     Raises StepFailed naming the cell, also where a cell ended the kernel before the last one.
     What a failed notebook got to stays beside `output` as `.failed.ipynb`.
     """
@@ -76,10 +78,6 @@ def figures_of(notebook: Path) -> list[str]:
 def write_back(executed: Path, notebook: Path) -> None:
     """Commit-ready copy of an executed notebook: what changes from run to run is stripped."""
     with paths.whole(notebook) as part:
-        content = json.loads(executed.read_text(encoding="utf-8"))
-        for cell in content["cells"]:
-            if "nbval-skip" in cell["metadata"].get("tags", []):
-                cell["outputs"] = []  # widgets, which live in JupyterLab alone
-        part.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        shutil.copyfile(executed, part)
         keep = ["--keep-output", "--keep-count", "--keep-id", "--extra-keys", STRIP]
         subprocess.run([sys.executable, "-m", "nbstripout", *keep, str(part)], check=True)

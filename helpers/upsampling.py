@@ -4,8 +4,9 @@ The network colors a picture of about 112 x 88 and knows chroma at half of that.
 enlargement lets the color of a wall run over its edge into the sky. Joint bilateral upsampling
 (Kopf, Cohen, Lischinski and Uyttendaele, "Joint Bilateral Upsampling", 2007) gives each pixel
 the mean of the chroma around it, weighted by nearness in place and in lightness, which is known
-at full size. Then the result is averaged down again and what it lacks of the chroma it came from
-is brought up the same way (iterative back-projection, Irani and Peleg, 1991).
+at full size. Then the result is averaged down again and half of what it lacks of the chroma it
+came from is brought up the same way (back-projection, Irani and Peleg, 1991): all of it is best
+for the truth's chroma, none of it for the network's, by little either way.
 
 That is done up to FINE times the chroma's size; from there on, where a pixel of chroma is a few
 of the photo, rows are enlarged bilinearly a strip at a time, so that memory stays bounded.
@@ -19,8 +20,9 @@ from torch import Tensor
 
 FINE = 8
 REACH = 0.6  # standard deviation in place, pixels of the low resolution
-LIKENESS = 0.06  # standard deviation in lightness, on a scale of 0..1
+LIKENESS = 0.05  # standard deviation in lightness, on a scale of 0..1
 WINDOW = 1  # pixels of the low resolution on each side
+CORRECTION = 0.5  # how much of what was lost is brought up again
 FLOOR = 1e-6  # where nothing near is alike, place alone decides
 
 
@@ -29,20 +31,19 @@ def along_edges(
     guide: Tensor,
     reach: float = REACH,
     likeness: float = LIKENESS,
-    corrections: int = 1,
+    correction: float = CORRECTION,
 ) -> Tensor:
     """Chroma (1 x C x h x w) at the guide's size: 1 x C x H x W.
 
-    guide: 1 x 1 x H x W, lightness in 0..1, no smaller than the chroma. `corrections` says how
-    often what was lost of the chroma is brought up again.
+    guide: 1 x 1 x H x W, lightness in 0..1, no smaller than the chroma.
     """
     size = chroma.shape[-2:]
     coarse = F.adaptive_avg_pool2d(guide, size)
     fine = _joint(chroma, coarse, guide, reach, likeness)
-    for _ in range(corrections):
-        lost = chroma - F.adaptive_avg_pool2d(fine, size)
-        fine = fine + _joint(lost, coarse, guide, reach, likeness)
-    return fine
+    if not correction:
+        return fine
+    lost = chroma - F.adaptive_avg_pool2d(fine, size)
+    return fine + correction * _joint(lost, coarse, guide, reach, likeness)
 
 
 def _joint(chroma: Tensor, coarse: Tensor, guide: Tensor, reach: float, likeness: float) -> Tensor:

@@ -79,10 +79,14 @@ def test_the_network_sees_as_many_pixels_as_it_learned_from():
     for size in [(1, 1), (1, 100_000), (100_000, 1), (300, 20)]:
         rows, columns = network_size(*size)
         assert min(rows, columns) >= 8 and rows * columns < 10_000
+    assert network_size(880, 1120, 0.5) == (44, 56)
 
 
-def test_at_that_size_the_colors_are_those_of_the_network(colorizer, weights):
+def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
+    colorizer, weights, monkeypatch
+):
     """Where nothing has to be shrunk, chroma averaged down is what the network said."""
+    monkeypatch.setattr(coloring, "SCALES", (1,))
     gray = np.kron(np.random.default_rng(1).integers(60, 200, (11, 14)), np.ones((8, 8)))
     gray = gray.astype(np.uint8)
     model, _, points = street_unet.load(weights)
@@ -92,6 +96,17 @@ def test_at_that_size_the_colors_are_those_of_the_network(colorizer, weights):
     assert fine.shape[-2:] == (88, 112)
     averaged = torch.nn.functional.avg_pool2d(fine, 2)
     assert (averaged - said).square().mean() < 0.02 * said.square().mean()
+
+
+def test_what_it_sees_at_several_sizes_is_averaged(colorizer, monkeypatch):
+    gray = scene(240, 320)
+    both = []
+    for scales in [(0.5, 1), (1,), (0.5,)]:
+        monkeypatch.setattr(coloring, "SCALES", scales)
+        both.append(colorizer.see(gray)[0].mean(dim=(2, 3)))
+    assert both[0].shape == (1, 2)
+    low, high = torch.stack(both[1:]).sort(dim=0).values
+    assert ((both[0] > low - 1) & (both[0] < high + 1)).all()
 
 
 def test_options_do_what_they_say(weights):

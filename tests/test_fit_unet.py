@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from helpers import augment, bins, checkpoint, fit_unet, street_unet
 from helpers.augment import Photos
 from helpers.fit_unet import Recipe
+from helpers.preprocessing import PreparedSet
 
 
 def scenes(count=12, seed=0):
@@ -100,7 +102,7 @@ def test_the_rate_rises_stays_and_falls_to_nothing():
 
 
 def test_it_learns_that_light_is_sky():
-    recipe = Recipe(steps=30, batch=4, extra=0.0)
+    recipe = Recipe(steps=30, batch=4, extra_share=0.0)
     model = fit_unet.fit(scenes(), None, recipe)
     photos = scenes(4, seed=5)
     ab, _ = street_unet.predict(model, photos.lightness[:, None] / 255)
@@ -109,7 +111,7 @@ def test_it_learns_that_light_is_sky():
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path, monkeypatch):
-    recipe = Recipe(steps=6, batch=2, extra=0.5)
+    recipe = Recipe(steps=6, batch=2, extra_share=0.5)
     whole = fit_unet.fit(scenes(), scenes(seed=3), recipe)
 
     monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
@@ -137,3 +139,36 @@ def test_training_leaves_the_callers_random_numbers_alone():
     torch.manual_seed(7)
     fit_unet.fit(photos, None, Recipe(steps=1, batch=2))
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_command_trains_and_says_where_it_wrote(tmp_path, monkeypatch, capsys):
+    photos = scenes(30)
+    table = pd.DataFrame({"sha256": list(map(str, range(30))), "extra": False})
+    table["split"] = ["train"] * 20 + ["validation"] * 10
+    prepared = PreparedSet(
+        tmp_path,
+        photos.lightness.numpy(),
+        photos.ab.numpy(),
+        table,
+        pd.DataFrame(),
+        {"name": "scenes", "size": [32, 32], "factor": 10},
+        None,
+    )
+    monkeypatch.setattr(fit_unet.preprocessing, "prepare", lambda *_, **__: prepared)
+    monkeypatch.setattr(fit_unet.paths, "BUILD", tmp_path)
+    output = tmp_path / "new.safetensors"
+    fit_unet.main(["anywhere", "--steps", "2", "--batch", "2", "--output", str(output)])
+    assert str(output) in capsys.readouterr().out
+    _, meta, points = street_unet.load(output)
+    assert meta["training_photos"] == list(map(str, range(20)))
+    assert meta["validation_photos"] == list(map(str, range(20, 30)))
+    assert meta["training_mean_ab"] == pytest.approx([0, -5])
+    assert set(points) == {"street_unet", "street_unet_accurate"}
+
+
+def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        fit_unet.main([str(tmp_path / "absent"), "--output", str(tmp_path / "x")])
+    assert stop.value.code == 1
+    message = capsys.readouterr().err
+    assert "absent" in message and message.count("\n") == 1
