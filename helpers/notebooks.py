@@ -1,6 +1,7 @@
 """How is one notebook executed, checked to have run whole, and stripped to be committed?"""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 from . import paths
+from .progress import TERMINAL
 
 STRIP = (
     "metadata.papermill metadata.widgets metadata.language_info.version "
@@ -81,3 +83,23 @@ def write_back(executed: Path, notebook: Path) -> None:
         shutil.copyfile(executed, part)
         keep = ["--keep-output", "--keep-count", "--keep-id", "--extra-keys", STRIP]
         subprocess.run([sys.executable, "-m", "nbstripout", *keep, str(part)], check=True)
+
+
+def kernel_environment() -> dict[str, str]:
+    """Environment of every kernel: our helpers, no bars in outputs, nobody's start-up files."""
+    ipython = paths.BUILD / "ipython"
+    config = ipython / "profile_default" / "ipython_kernel_config.py"
+    with paths.whole(config) as part:
+        part.write_text("get_config().IPKernelApp.log_level = 50\n")
+    environment = {
+        "PYTHONPATH": os.pathsep.join(
+            dict.fromkeys([str(paths.ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+        ).strip(os.pathsep),
+        "IPYTHONDIR": str(ipython),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "TQDM_DISABLE": "1",
+    }
+    if hasattr(os, "ttyname") and sys.stderr.isatty():
+        environment[TERMINAL] = os.ttyname(sys.stderr.fileno())
+    return environment

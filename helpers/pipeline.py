@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options, folder: Path) -> Path:
     """Execute every notebook that changed, assemble results.json, build the page."""
     started = time.monotonic()
-    for name, value in kernel_environment().items():
+    for name, value in books.kernel_environment().items():
         os.environ[name] = value
     if opts.is_default(options):
         os.environ[paths.REDRAW] = "1"
@@ -192,25 +192,6 @@ def is_named(data: str) -> bool:
     return data in ("synthetic", "streetview")
 
 
-def kernel_environment() -> dict[str, str]:
-    """Environment of every kernel: our helpers, no bars in outputs, nobody's start-up files."""
-    ipython = paths.BUILD / "ipython"
-    config = ipython / "profile_default" / "ipython_kernel_config.py"
-    _write(config, "get_config().IPKernelApp.log_level = 50\n")
-    environment = {
-        "PYTHONPATH": os.pathsep.join(
-            dict.fromkeys([str(paths.ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
-        ).strip(os.pathsep),
-        "IPYTHONDIR": str(ipython),
-        "JUPYTER_PLATFORM_DIRS": "1",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "TQDM_DISABLE": "1",
-    }
-    if sys.stderr.isatty():
-        environment[TERMINAL] = os.ttyname(sys.stderr.fileno())
-    return environment
-
-
 @contextmanager
 def only_run():
     """Hold the lock of this checkout; raises BlockingIOError if another run holds it."""
@@ -228,7 +209,7 @@ def only_run():
 
 def run_tests() -> int:
     """Every check: unit tests, and nbval on each notebook as committed, executed once."""
-    environment = os.environ | kernel_environment()
+    environment = os.environ | books.kernel_environment()
     environment.pop(TERMINAL, None)
     command = [sys.executable, "-m", "pytest", "--nbval", "tests", "notebooks"]
     return subprocess.run(command, cwd=paths.ROOT, env=environment).returncode
