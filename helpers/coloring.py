@@ -3,8 +3,8 @@
     from helpers.colorize import Colorizer
     rgb = Colorizer.load().colorize(gray)
 
-The network sees the photo at about the size it knows best, its chroma comes up along the edges of the
-lightness (`upsampling`), and every pixel keeps its own lightness (`recolor`). What works on the
+The network sees the photo at about the size it knows best, its chroma comes up along the edges of
+the lightness (`upsampling`), and every pixel keeps its own lightness (`recolor`). What works on the
 whole photo works on strips of rows, so that memory grows with the file and little else.
 """
 
