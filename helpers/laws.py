@@ -16,12 +16,12 @@ RATES = np.linspace(0, 2, 2001)  # of the exponential law, per pixel of width
 LEVEL_WINDOWS = 100  # the last windows, whose median is the level that a loss settles at
 
 
-def moving_average(losses) -> np.ndarray:
-    """Means of complete ten-batch windows; entry i is the window that ends at batch i + 9."""
+def moving_average(losses, window: int = WINDOW) -> np.ndarray:
+    """Means of complete windows; entry i is the window that ends at batch i + `window` - 1."""
     losses = np.asarray(losses, dtype=float)
-    if len(losses) < WINDOW:
-        raise ValueError(f"{len(losses)} losses do not fill one window of {WINDOW} batches")
-    return np.convolve(losses, np.full(WINDOW, 1 / WINDOW), mode="valid")
+    if len(losses) < window:
+        raise ValueError(f"{len(losses)} losses do not fill one window of {window} batches")
+    return np.convolve(losses, np.full(window, 1 / window), mode="valid")
 
 
 def settles(losses) -> tuple[int, tuple[int, int]]:

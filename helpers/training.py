@@ -51,10 +51,8 @@ def moving_average(losses, window: int = 10, published: bool = True) -> np.ndarr
     published=True is the report's own curve, as long as `losses`, which counts zeros for the
     batches before the first. Otherwise complete windows alone, `window` - 1 entries fewer.
     """
-    losses = np.asarray(losses, dtype=float)
-    if published:
-        losses = np.concatenate([np.zeros(window - 1), losses])
-    return np.convolve(losses, np.full(window, 1 / window), mode="valid")
+    before = np.zeros(window - 1 if published else 0)
+    return laws.moving_average(np.concatenate([before, losses]), window)
 
 
 def constant_losses(train: Photos, judged: Photos) -> dict[str, float]:

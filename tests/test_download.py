@@ -248,17 +248,23 @@ def test_no_room_is_said_before_anything_is_fetched(server, tmp_path, monkeypatc
     assert server.asked == []
 
 
-def test_killed_and_run_again_it_fetches_only_what_is_missing(server, tmp_path):
-    wanted = names(60)
+def fetching(server, wanted, folder, count):
+    """A process that fetches slowly, once it has fetched `count` photos."""
     server.plans = {name: ["slow"] for name in wanted}
     code = (
         "import sys; from pathlib import Path; from helpers.download import fetch;"
-        f"fetch({wanted!r}, Path({str(tmp_path)!r}), {server.address!r})"
+        f"fetch({wanted!r}, Path({str(folder)!r}), {server.address!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    while len(list(tmp_path.glob("*.jpg"))) < 10:
+    while len(list(folder.glob("*.jpg"))) < count:
         assert process.poll() is None
         time.sleep(0.01)
+    return process
+
+
+def test_killed_and_run_again_it_fetches_only_what_is_missing(server, tmp_path):
+    wanted = names(60)
+    process = fetching(server, wanted, tmp_path, 10)
     os.kill(process.pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
     process.wait()
     had = {path.name for path in tmp_path.glob("*.jpg")}
@@ -273,15 +279,7 @@ def test_killed_and_run_again_it_fetches_only_what_is_missing(server, tmp_path):
 
 def test_ctrl_c_ends_it_soon_and_leaves_no_half_file(server, tmp_path):
     wanted = names(60)
-    server.plans = {name: ["slow"] for name in wanted}
-    code = (
-        "import sys; from pathlib import Path; from helpers.download import fetch;"
-        f"fetch({wanted!r}, Path({str(tmp_path)!r}), {server.address!r})"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
-    while len(list(tmp_path.glob("*.jpg"))) < 5:
-        assert process.poll() is None
-        time.sleep(0.01)
+    process = fetching(server, wanted, tmp_path, 5)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=20) != 0
     assert all(path.read_bytes() == PHOTO for path in tmp_path.iterdir())
