@@ -2,10 +2,11 @@
 
 import math
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,25 +46,31 @@ def find_jobs(
     """What there is to do, and what cannot be done, for photos and folders of photos.
 
     Photos of a folder keep their place within it. What lies in `output` is left out, so that a
-    second run does not color what the first one made.
+    second run does not color what the first one made. A photo that is given twice is done once.
     """
-    jobs, failed, taken = [], [], set()
+    found, failed = {}, []
     for given in inputs:
         root, files, rejected = _photos(given, output)
         failed += [Done(root / name, failure=why) for name, why in rejected]
-        for name in files:
-            stem = output / Path(name).with_suffix("")
-            targets = {"colored": output / name}
-            if compare:
-                targets["compare"] = stem.with_name(stem.name + "_compare.jpg")
-            if uncertainty:
-                targets["uncertainty"] = stem.with_name(stem.name + "_uncertainty.png")
-            if taken & {*targets.values()}:
-                why = f"another photo is written as {targets['colored']}: color it on its own"
-                failed.append(Done(root / name, failure=why))
-                continue
-            taken |= {*targets.values()}
-            jobs.append(Job(root / name, targets))
+        found |= {((root / name).absolute(), output / name): root / name for name in files}
+    stems = Counter(target.with_suffix("") for _, target in found)
+    jobs, taken = [], set()
+    for (_, target), photo in found.items():
+        stem = target.with_suffix("")
+        if stems[stem] > 1:  # scan.tif beside scan.jpg: scan.tif_compare.jpg, scan.jpg_compare.jpg
+            stem = target
+        targets = {"colored": target}
+        if compare:
+            targets["compare"] = stem.with_name(stem.name + "_compare.jpg")
+        if uncertainty:
+            targets["uncertainty"] = stem.with_name(stem.name + "_uncertainty.png")
+        clash = taken.intersection(targets.values())
+        if clash:
+            why = f"another photo is written as {min(clash)}: color it on its own"
+            failed.append(Done(photo, failure=why))
+            continue
+        taken |= {*targets.values()}
+        jobs.append(Job(photo, targets))
     return jobs, failed
 
 
@@ -95,7 +102,8 @@ def color_photo(job: Job, colorizer: Colorizer) -> Done:
         painted = colorizer.paint(scan.rgb, chroma)
         errors = photo_files.errors(painted, scan.rgb) if kind == "color" else {}
         _write_pictures(job, scan.rgb, painted, bits, colorizer)
-        photo_files.write(job.targets["colored"], painted, scan)
+        if "colored" in job.targets:
+            photo_files.write(job.targets["colored"], painted, scan)
     return Done(job.photo, kind=kind, errors=errors, losses=tuple(scan.losses))
 
 
@@ -144,8 +152,8 @@ def color_album(
 ) -> Iterator[Done]:
     """Color photos, several at a time, and say of each as it is done what became of it.
 
-    taken: what to do where a file stands already: "error", "keep" it or "overwrite" it. A file
-    that is one of the `originals` (device and inode) is never written.
+    taken: what to do where a file stands already: "error", "keep" it (and make what is missing)
+    or "overwrite" it. A file that is one of the `originals` (device and inode) is never written.
     """
 
     def attempt(job: Job) -> Done:
@@ -154,13 +162,16 @@ def color_album(
             why = "would replace an original: choose another folder with --output"
             return Done(job.photo, failure=why)
         if standing and taken == "keep":
-            return Done(job.photo, kept=True)
+            missing = {k: path for k, path in job.targets.items() if path not in standing}
+            if not missing:
+                return Done(job.photo, kept=True)
+            job = replace(job, targets=missing)
         if standing and taken == "error":
             return Done(job.photo, failure=f"{standing[0]} is taken: --overwrite or --keep")
         try:
             return color_photo(job, colorizer)
         except Exception as error:  # whatever one photo does, the others are colored
-            return Done(job.photo, failure=photo_files.reason(error))
+            return Done(job.photo, failure=decode.reason(error))
 
     workers = max(1, min(len(jobs), pool.cores()))
     threads = torch.get_num_threads()

@@ -40,13 +40,24 @@ def halve(ab: Tensor) -> Tensor:
     return F.avg_pool2d(ab.permute(0, 3, 1, 2).float() - 128, 2, ceil_mode=True)
 
 
-def vary(lightness: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
+CHANGES = ("all", "mirror", "none")
+
+
+def vary(lightness: Tensor, ab: Tensor, changes: str = "all") -> tuple[Tensor, Tensor]:
     """The same photos mirrored, cropped (to 0.6 or more a side) and lit otherwise.
 
     Lightness (B x 1 x H x W) gets another gamma, contrast, offset and grain; ab (B x 2 x h x w)
-    moves with the crop and keeps its values. Three photos in ten are not cropped.
+    moves with the crop and keeps its values. Three photos in ten are not cropped. `changes`
+    "mirror" leaves it at mirroring every other photo, "none" gives back what was given.
     """
+    if changes not in CHANGES:
+        raise ValueError(f"no changes {changes!r}: take one of {', '.join(CHANGES)}")
     count = len(lightness)
+    if changes == "none":
+        return lightness, ab
+    if changes == "mirror":
+        turned = (torch.rand(count) < 0.5)[:, None, None, None]
+        return tuple(torch.where(turned, x.flip(-1), x) for x in (lightness, ab))
 
     def spread(*shape: int) -> Tensor:
         return 2 * torch.rand(count, *shape) - 1

@@ -37,9 +37,8 @@ def key(model: nn.Module, **parts) -> str:
         digest.update(name.encode())
         digest.update(weights.numpy().tobytes())
     here = Path(__file__).parent
-    sources = {
-        here / name for name in ("batches.py", "checkpoint.py", "fast_conv.py", "fitting.py")
-    }
+    names = ("batches", "checkpoint", "devices", "distributed", "fast_conv", "fitting", "recipe")
+    sources = {here / f"{name}.py" for name in names}
     module = sys.modules[type(model).__module__]
     if getattr(module, "__file__", None):
         sources.add(Path(module.__file__))
@@ -63,7 +62,7 @@ def load(path: Path, expected: str) -> dict | None:
     A file that cannot be read counts as none: the work is done again.
     """
     try:
-        kept = torch.load(path, weights_only=True)
+        kept = torch.load(path, map_location="cpu", weights_only=True)
     except (FileNotFoundError, EOFError, RuntimeError, pickle.UnpicklingError):
         return None
     return kept["state"] if isinstance(kept, dict) and kept.get("key") == expected else None

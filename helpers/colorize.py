@@ -27,8 +27,10 @@ TOLD = 20  # photos named in a list; of further ones the number
 
 DESCRIPTION = """Color gray photos at their own size; what they show and how light it is stays.
 
-A photo in color is colored from its gray version, and the error is reported. JPEG, PNG, WebP and
-TIFF up to 120 megapixels; each keeps its format, EXIF, orientation and color profile."""
+A photo in color is colored from its gray version, and the error is reported. A print in one tone,
+such as sepia, counts as gray: the tone gives way to colors. Cut a paper border off first, it
+misleads the network. JPEG, PNG, WebP and TIFF up to 120 megapixels; each keeps its format, EXIF,
+orientation and color profile."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,7 +51,10 @@ def parser() -> argparse.ArgumentParser:
         "and closer on average",
     )
     add(
-        "--temperature", type=float, metavar="T", help="below the model's own: bolder; above: paler"
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="below the model's own (see data/weights/README.md): bolder; above: paler",
     )
     add("--chroma-gain", type=float, default=1.0, metavar="G", help="multiply all chroma (1)")
     add("--device", help="cpu, cuda or mps; by default a GPU if there is one")
@@ -61,7 +66,9 @@ def parser() -> argparse.ArgumentParser:
     )
     there = made.add_mutually_exclusive_group()
     there.add_argument("--overwrite", action="store_true", help="replace files that are there")
-    there.add_argument("--keep", action="store_true", help="leave photos that are there already")
+    there.add_argument(
+        "--keep", action="store_true", help="leave files that are there, make the others"
+    )
     return made
 
 
@@ -70,8 +77,8 @@ def main(arguments: list[str] | None = None) -> int:
     made = parser()
     options = made.parse_args(arguments)
     output = options.output.expanduser()
-    if output.suffix.lower() in PHOTO_ENDINGS and not output.is_dir():
-        made.exit(2, f"{made.prog}: --output {shown(output)}: name a folder, not a photo\n")
+    if output.is_file() or (output.suffix.lower() in PHOTO_ENDINGS and not output.is_dir()):
+        made.exit(2, f"{made.prog}: --output {shown(output)}: name a folder, not a file\n")
     try:
         output.mkdir(parents=True, exist_ok=True)
         colorizer = Colorizer.load(

@@ -1,5 +1,6 @@
 """How is a photo file read, and why is one refused?"""
 
+import errno
 import io
 import os
 import warnings
@@ -51,8 +52,11 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of an opened photo once it is turned as its EXIF orientation says."""
-    turned = image.getexif().get(ORIENTATION, 1) >= 5
+    """Width and height of an opened photo once it is turned as its EXIF orientation says.
+
+    Pillow turns a TIFF by itself, and tells the size that it will have.
+    """
+    turned = image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) >= 5
     return image.size[::-1] if turned else image.size
 
 
@@ -96,6 +100,26 @@ def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
         image = _to_srgb(image, profile)
     image.load()
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def reason(error: BaseException) -> str:
+    """Why a photo could not be read or written, for a person to read."""
+    match error:
+        case FileNotFoundError():
+            return "no such file (gone before it was read?)"
+        case PermissionError():
+            return f"no permission for {error.filename}" if error.filename else "no permission"
+        case BadPhotoError():
+            return str(error)
+        case MemoryError():
+            return "too large for this machine's memory"
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
+            return "the disk is full: make room and run again with --keep"
+        case IsADirectoryError():
+            return "a folder, not a photo"
+        case OSError(errno=int() as number):
+            return os.strerror(number)
+    return f"damaged or cut off ({error})"
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from . import baselines, metrics, paths, preprocessing, results, street_unet
+from . import baselines, metrics, paths, preprocessing, reproduced, results, street_unet
 from .intervals import as_text, bootstrap, interval
 from .preprocessing import PreparedSet
 
@@ -78,6 +78,12 @@ class Evaluation:
         return np.mean([metrics.pool(s)[metric].to_numpy() for s in self.sums[model]], axis=0)
 
 
+def ratio(away: Evaluation, home: Evaluation, model: str, metric: str = "mse_vs_gray"):
+    """A metric on one set of photos over that on another, and its 95 % interval."""
+    value = away.estimates.loc[model, metric] / home.estimates.loc[model, metric]
+    return float(value), interval(away.draws[model][metric] / home.draws[model][metric])
+
+
 @dataclass(frozen=True)
 class Difference:
     """A paired difference of one metric with its 95 % interval."""
@@ -117,8 +123,9 @@ def evaluate(
     if weights is None:
         weights = metrics.color_weights(prepared.ab[prepared.indices("train")])
     lightness, truth = prepared.lightness[indices], prepared.ab[indices]
+    seen = metrics.on_screen(lightness, truth)
     sums = {
-        model: [metrics.per_photo(ab, lightness, truth, weights) for ab in seeds]
+        model: [metrics.per_photo(ab, lightness, truth, weights, seen) for ab in seeds]
         for model, seeds in predictions.items()
     }
     photos = prepared.photos.iloc[indices].reset_index(drop=True)
@@ -137,6 +144,19 @@ def unet_colors(model, lightness: np.ndarray, point) -> np.ndarray:
         ab, _ = street_unet.predict(model, part, point)
         parts.append(ab.permute(0, 2, 3, 1).numpy())
     return np.concatenate(parts)
+
+
+def shipped(prepared: PreparedSet, indices: np.ndarray) -> tuple[dict[str, np.ndarray], int]:
+    """Colors that the shipped weights give photos, and how many of these photos they had seen.
+
+    By the names of their operating points, ending in "_shipped"; nothing where they had seen any.
+    """
+    model, meta, points = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
+    known = set(meta["training_photos"] + meta["validation_photos"])
+    seen = int(prepared.photos.sha256.iloc[indices].isin(known).sum())
+    named = {} if seen else {f"{name}_shipped": point for name, point in points.items()}
+    lightness = prepared.lightness[indices]
+    return {name: unet_colors(model, lightness, point) for name, point in named.items()}, seen
 
 
 def fair_photos(prepared: PreparedSet, hashes: Iterable[str]) -> np.ndarray:
@@ -203,11 +223,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", help="a folder of color photos")
     parser.add_argument("--weights", metavar="W", help="another file of street_unet weights")
     parser.add_argument("--json", metavar="FILE", help="write the numbers there as well")
+    parser.add_argument(
+        "--check", metavar="FILE", help="compare with the numbers that --json wrote there before"
+    )
     options = parser.parse_args(arguments)
     try:
         evaluation, counts = evaluate_folder(options.folder, options.weights)
+        found = {"data": counts, "metrics": evaluation.as_results()}
+        recorded = results.load(options.check) if options.check else None
         if options.json:
-            results.save(Path(options.json), {"data": counts, "metrics": evaluation.as_results()})
+            results.save(Path(options.json), found)
     except (OSError, ValueError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 1
@@ -221,7 +246,11 @@ def main(arguments: list[str] | None = None) -> int:
         )
     print("Value [95 % interval over places].")
     print(evaluation.table().T.to_string())
-    return 0
+    if recorded is None:
+        return 0
+    lines, agree = reproduced.compare(found, recorded)
+    print(*lines, sep="\n")
+    return 0 if agree else 1
 
 
 if __name__ == "__main__":

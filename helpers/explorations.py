@@ -165,9 +165,8 @@ def claims_table(run: Run) -> pd.DataFrame:
     photos that is kept in data/measured/ said.
     """
     judged = _judged([results.load(p) for p in sorted((run.folder / "parts").glob("*.json"))])
-    kept = {
-        path.stem: _judged([results.load(path)]) for path in sorted(paths.MEASURED.glob("*.json"))
-    }
+    measured = {path.stem: results.load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
+    kept = {name: _judged([run]) for name, run in measured.items() if "claims" in run}
     rows = []
     for key, known in results.claims_file().items():
         claim = judged.get(key, {"measured": None, "interval": None, "verdict": "unclear"})

@@ -1,6 +1,6 @@
 """Where does the error sit, and which photos show it?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from . import color, metrics
 from .evaluation import bootstrap, interval
 
 CHROMA_EDGES = (0, 5, 10, 20, 30, 50)  # ab units; the last group has no upper end
+VIVID = 30  # chroma above which `reasons` counts a pixel apart
 CHROMA_NAMES = ("0-5", "5-10", "10-20", "20-30", "30-50", "over 50")
 
 
@@ -45,21 +46,24 @@ def by_group(
     The table has a row a group: pixels and error (shares of all), rmse and rmse_gray (ab units),
     mse_vs_gray with _low and _high (over places and seeds). A group without pixels is NaN.
     """
-    true = color.load_ab(truth)
-    groups = np.broadcast_to(groups, true.shape[:-1])
+    groups = np.broadcast_to(groups, truth.shape[:-1])
     count = len(names)
 
-    def totals(values: np.ndarray) -> np.ndarray:
-        rows = [np.bincount(g.ravel(), v.ravel(), 256)[:count] for g, v in zip(groups, values)]
+    def totals(maps: Iterable[np.ndarray]) -> np.ndarray:
+        # Photo by photo, so that what is computed on the way stays in a core's cache.
+        rows = [np.bincount(g.ravel(), m.ravel(), 256)[:count] for g, m in zip(groups, maps)]
         return np.stack(rows)
+
+    def squares(ab: np.ndarray) -> Iterator[np.ndarray]:
+        return (metrics.square_length(a - color.load_ab(t)) for a, t in zip(ab, truth))
 
     def ratio(sums: pd.DataFrame) -> pd.DataFrame:
         values = sums.to_numpy()
         return pd.DataFrame(values[:, :count] / values[:, count:], columns=list(names))
 
-    gray = totals(np.square(true).sum(axis=-1))
-    sums = [np.hstack([totals(np.square(ab - true).sum(axis=-1)), gray]) for ab in seeds]
-    pixels = totals(np.ones(true.shape[:-1])).sum(axis=0)
+    gray = totals(metrics.square_length(color.load_ab(t)) for t in truth)
+    sums = [np.hstack([totals(squares(ab)), gray]) for ab in seeds]
+    pixels = totals(np.ones(g.shape) for g in groups).sum(axis=0)
     square, square_gray = np.split(np.mean([s.sum(axis=0) for s in sums], axis=0), 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         draws = bootstrap([pd.DataFrame(s) for s in sums], places, ratio)
@@ -84,6 +88,28 @@ def chroma_groups(truth: np.ndarray) -> np.ndarray:
 def height_groups(height: int, bands: int) -> np.ndarray:
     """Which band each row of a picture is in, 0 at the top: uint8, height x 1."""
     return (np.arange(height) * bands // height)[:, None].astype(np.uint8)
+
+
+def reasons(ab: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
+    """What the square error of each photo is made of: shares `cast`, `vivid` and `other`.
+
+    ab: N x H x W x 2, ab units; truth: the same, stored. Cast is what one color added to the
+    whole photo would mend; of what then remains, vivid lies where the true chroma is above
+    VIVID. `rmse` is per channel, in ab units.
+    """
+    true = color.load_ab(truth)
+    wrong = ab - true
+    cast = wrong.mean(axis=(1, 2), keepdims=True)
+    rest = np.square(wrong - cast).sum(axis=-1)
+    bright = color.chroma(true) > VIVID
+    total = np.square(wrong).sum(axis=(1, 2, 3))
+    shares = {
+        "rmse": np.sqrt(total / wrong[0].size),
+        "cast": np.square(cast[:, 0, 0]).sum(axis=-1) * bright[0].size / total,
+        "vivid": (rest * bright).sum(axis=(1, 2)) / total,
+        "other": (rest * ~bright).sum(axis=(1, 2)) / total,
+    }
+    return pd.DataFrame(shares)
 
 
 def spread(values: np.ndarray, count: int) -> np.ndarray:

@@ -1,12 +1,11 @@
 """How is one model fitted to photos, stopped, and gone on with?
 
 Initial weights and the order of the photos come from the seed alone, and a fit that was stopped
-goes on from its checkpoint to the same weights as one that was not.
+goes on from its checkpoint to the same weights as one that was not. Under torchrun several
+processes share each batch (`distributed`); the checkpoint does not depend on how many they are.
 """
 
-import ctypes
 import functools
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,48 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import checkpoint
+from . import checkpoint, devices, distributed
 from .batches import Photos, order
-from .progress import bar
+from .devices import keep_memory
+from .recipe import LOSSES, Recipe
 
-LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 AT_ONCE = 64  # photos in one pass through a network that learns nothing
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to fit: Adam at one rate on batches of shuffled photos.
-
-    loss: "mse" or "l1", both in the report's scale, (ab + 128) / 255.
-    batches: end after so many; None where epochs decide.
-    epochs: end after so many passes over the photos, or earlier, after `patience` passes without
-        a lower validation loss.
-    Without arguments it is the published recipe.
-    """
-
-    loss: str = "mse"
-    learning_rate: float = 1e-5
-    batch_size: int = 16
-    batches: int | None = 375
-    epochs: int | None = None
-    patience: int | None = None
-
-    def __post_init__(self):
-        if self.loss not in LOSSES:
-            raise ValueError(f"no loss {self.loss!r}: take one of {', '.join(LOSSES)}")
-        if (self.batches is None) == (self.epochs is None):
-            raise ValueError("a recipe ends after batches or after epochs: give one of the two")
-
-    def length(self, photos: int) -> int:
-        """Batches at most, for so many photos."""
-        return self.batches if self.epochs is None else self.end_of(self.epochs, photos)
-
-    def end_of(self, epoch: int, photos: int) -> int:
-        """Batches done when pass number `epoch` (from 1) over so many photos is done."""
-        return -(-epoch * photos // self.batch_size)
 
 
 @dataclass(frozen=True)
@@ -97,16 +62,18 @@ def fit(
     seed: int,
     path: str | Path,
     label: str = "",
+    device: str | torch.device = "cpu",
 ) -> Fitted:
     """Fit a fresh model, or go on with the fit kept in the file `path`, or load it where done.
 
     `build` returns the model. `train` and `validation` are Photos or what they are made of,
     (lightness, ab) or (lightness, ab, rows). A checkpoint of another recipe, seed, data, model or
     code is not used. Ctrl-C saves and raises KeyboardInterrupt; a kill loses the last seconds.
-    Raises ValueError where there are no photos or patience has nothing to judge by,
-    FloatingPointError when the loss is no longer a number.
+    Several processes call this alike, each on its `device`; batches are those of all together.
+    Raises ValueError where there are no photos, patience has nothing to judge by or the processes
+    differ, FloatingPointError when the loss is no longer a number.
     """
-    work = _Work(build, _photos(train), _photos(validation), recipe, seed, Path(path))
+    work = _Work(build, _photos(train), _photos(validation), recipe, seed, Path(path), device)
     work.resume()
     if not work.done:
         work.go_on(label)
@@ -123,66 +90,95 @@ def _photos(given: Photos | tuple | None) -> Photos | None:
 class _Work:
     """One fit in the making: everything that its checkpoint keeps, and what it works with."""
 
-    def __init__(self, build, train, validation, recipe: Recipe, seed: int, path: Path):
+    def __init__(self, build, train, validation, recipe: Recipe, seed: int, path: Path, device):
         if recipe.patience is not None and validation is None:
             raise ValueError("patience needs validation photos to judge by")
-        self.train, self.validation, self.recipe = train, validation, recipe
-        self.seed, self.path, self.loss = seed, path, LOSSES[recipe.loss]
+        self.recipe, self.seed, self.path, self.loss = recipe, seed, path, LOSSES[recipe.loss]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.model = build().to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), recipe.learning_rate)
-        self.losses: list[float] = []
+        data = [photos and photos.fingerprint() for photos in (train, validation)]
+        self.key = checkpoint.key(self.model, recipe=asdict(recipe), seed=seed, data=data)
+        distributed.check(recipe.batch_size, self.key)
+        if torch.device(device).type != "cpu":
+            train, validation = (photos and photos.on(device) for photos in (train, validation))
+        self.train, self.validation = train, validation
+        net = distributed.wrapped(self.model.to(device))
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters(),
+            recipe.learning_rate,
+            capturable=torch.device(device).type == "cuda",
+        )
+        taken = functools.partial(update, net, self.optimizer, self.loss, half=recipe.bfloat16)
+        self.step = devices.graphed(taken, torch.device(device))
+        self.losses = torch.zeros(recipe.length(len(train)), device=device)
+        self.taken = self.settled = 0  # steps, and those whose losses are those of the whole batch
         self.validated: list[float] = []  # one number an epoch
         self.best: dict[str, Tensor] = {}  # weights of the best epoch
         self.seconds = 0.0
-        data = [photos and photos.fingerprint() for photos in (train, validation)]
-        self.key = checkpoint.key(self.model, recipe=asdict(recipe), seed=seed, data=data)
 
     @property
     def done(self) -> bool:
         patience, validated = self.recipe.patience, self.validated
         if patience is not None and len(validated) - np.argmin([*validated, np.inf]) > patience:
             return True
-        return len(self.losses) >= self.recipe.length(len(self.train))
+        return self.taken >= len(self.losses)
 
     def resume(self) -> None:
         """Take up what an earlier sitting kept, if it was of the same work."""
-        kept = checkpoint.load(self.path, self.key)
+        kept = distributed.from_first(lambda: checkpoint.load(self.path, self.key))
         if kept:
             self.model.load_state_dict(kept["model"])
-            self.optimizer.load_state_dict(kept["optimizer"])
-            self.losses, self.validated = kept["losses"], kept["validated"]
-            self.best, self.seconds = kept["best"], kept["seconds"]
+            devices.load_optimizer(self.optimizer, kept["optimizer"])
+            self.taken = self.settled = len(kept["losses"])
+            self.losses[: self.taken] = torch.tensor(kept["losses"])
+            self.validated, self.best = kept["validated"], kept["best"]
+            self.seconds = kept["seconds"]
 
     def save(self) -> None:
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        names = ("losses", "validated", "best", "seconds")
-        checkpoint.save(self.path, self.key, state | {n: getattr(self, n) for n in names})
+        self.settle()
+        if distributed.rank() == 0:
+            state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+            state["losses"] = self.losses[: self.taken].tolist()
+            names = ("validated", "best", "seconds")
+            checkpoint.save(self.path, self.key, state | {n: getattr(self, n) for n in names})
+
+    def settle(self) -> None:
+        """Average new losses over the processes, and refuse those that are no numbers."""
+        fresh = slice(self.settled, self.taken)
+        losses = distributed.total(self.losses[fresh].cpu()) / distributed.ranks()
+        wrong = np.flatnonzero(~np.isfinite(losses.numpy()))
+        if len(wrong):
+            batch, loss = self.settled + wrong[0], losses[wrong[0]].item()
+            raise FloatingPointError(f"the loss of batch {batch} is {loss}: lower the rate")
+        self.losses[fresh] = losses
+        self.settled = self.taken
 
     def go_on(self, label: str) -> None:
         """Take batch after batch until the recipe ends, or until Ctrl-C."""
         keep_memory()
         began = time.monotonic() - self.seconds
-        length = self.recipe.length(len(self.train))
-        batches = bar(total=length, initial=len(self.losses), desc=label, unit="batch", leave=False)
-        with checkpoint.pace() as pace, batches:
-            while not (self.done or pace.interrupted):
+        about = {"total": len(self.losses), "initial": self.taken, "desc": label, "unit": "batch"}
+        stopped = False
+        with checkpoint.pace() as pace, distributed.bar(**about, leave=False) as batches:
+            while not (self.done or stopped):
                 self.one_batch()
                 batches.update()
                 self.seconds = time.monotonic() - began
-                if self.done or pace.due():
+                stopped, due = distributed.stop_or_save(self.taken, pace)
+                if self.done or due:
                     self.save()
+            if stopped:  # this process or another one
+                raise KeyboardInterrupt
 
     def one_batch(self) -> None:
-        count, photos = len(self.losses), len(self.train)
-        lightness, ab = self.train.batch(order(count, self.recipe.batch_size, photos, self.seed))
-        loss = step(self.model, self.optimizer, self.loss, lightness, ab)
-        if not np.isfinite(loss):
-            raise FloatingPointError(f"the loss of batch {count} is {loss}: lower the rate")
-        self.losses.append(loss)
+        photos = len(self.train)
+        positions = order(self.taken, self.recipe.batch_size, photos, self.seed)
+        mine = positions[distributed.part(len(positions))]
+        self.losses[self.taken] = self.step(*self.train.batch(mine))
+        self.taken += 1
         epoch = len(self.validated) + 1
-        if self.validation and count + 1 == self.recipe.end_of(epoch, photos):
+        if self.validation and self.taken == self.recipe.end_of(epoch, photos):
             self.validated.append(mean_loss(self.model, self.validation, self.loss))
             if np.argmin(self.validated) == epoch - 1:
                 self.best = {k: v.clone() for k, v in self.model.state_dict().items()}
@@ -191,47 +187,49 @@ class _Work:
         if self.best:
             self.model.load_state_dict(self.best)
         size, photos = self.recipe.batch_size, len(self.train)
-        batches = np.arange(len(self.losses))
+        batches = np.arange(self.taken)
         validation = np.full(len(batches), np.nan)
         for epoch, loss in enumerate(self.validated, start=1):
             validation[self.recipe.end_of(epoch, photos) - 1] = loss
-        epochs = batches * size // photos + 1
-        columns = dict(batch=batches, epoch=epochs, loss=self.losses, validation=validation)
+        epochs, losses = batches * size // photos + 1, self.losses[: self.taken].tolist()
+        columns = dict(batch=batches, epoch=epochs, loss=losses, validation=validation)
         seen = len(batches) * size
         history = pd.DataFrame(columns)
-        return Fitted(self.model.eval(), history, self.seconds, len(batches), seen)
+        return Fitted(self.model.cpu().eval(), history, self.seconds, len(batches), seen)
+
+
+def update(
+    model: nn.Module, optimizer, loss: Callable, lightness: Tensor, ab: Tensor, half=False
+) -> Tensor:
+    """One step of the optimizer on one batch; the loss before it, which nobody waits for.
+
+    half: with bfloat16 where autocast has it.
+    """
+    optimizer.zero_grad()
+    # Casts are not kept: kept ones would outlive the CUDA graph that made them.
+    with torch.autocast(lightness.device.type, torch.bfloat16, half, cache_enabled=False):
+        value = loss(model(lightness), ab)
+    value.backward()
+    optimizer.step()
+    return value.detach()
 
 
 def step(model: nn.Module, optimizer, loss: Callable, lightness: Tensor, ab: Tensor) -> float:
-    """One step of the optimizer on one batch; the loss before it."""
-    optimizer.zero_grad()
-    value = loss(model(lightness), ab)
-    value.backward()
-    optimizer.step()
-    return value.item()
+    """`update`, and the loss as a number."""
+    return update(model, optimizer, loss, lightness, ab).item()
 
 
 def mean_loss(model: nn.Module, photos: Photos, loss: Callable) -> float:
-    """The loss over all photos, each counted once; the model is left in training mode."""
+    """The loss over all photos, each counted once; the model is left in training mode.
+
+    Several processes take turns, and all get the same number.
+    """
     model.eval()
-    total = 0.0
+    total = torch.zeros(1, dtype=torch.float64)
     with torch.inference_mode():
-        for start in range(0, len(photos), AT_ONCE):
+        starts = range(0, len(photos), AT_ONCE)
+        for start in starts[distributed.part(len(starts))]:
             lightness, ab = photos.batch(np.arange(start, min(start + AT_ONCE, len(photos))))
             total += loss(model(lightness), ab).item() * len(ab)
     model.train()
-    return total / len(photos)
-
-
-@functools.cache
-def keep_memory() -> None:
-    """Tell glibc's malloc to keep freed memory: a step's arrays then stay mapped.
-
-    Given back and asked for anew, every page of them is cleared again, step after step. Other
-    allocators are left alone.
-    """
-    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(mmap_max, 0)
+    return distributed.total(total).item() / len(photos)

@@ -24,7 +24,9 @@ chroma_ratio   mean chroma of the prediction over that of the truth
 import functools
 import os
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +38,7 @@ from . import bins, color
 AUC_LIMIT = 150  # largest threshold, ab units
 VIVID = 20  # chroma above which a pixel counts for rmse_chroma20
 BATCH = 8  # photos measured at once: their arrays stay in a core's cache
+COUNTED = 64  # photos whose colors are counted at once
 
 METRICS = (
     "mse",
@@ -54,25 +57,49 @@ METRICS = (
 
 
 def per_photo(
-    ab: np.ndarray, lightness: np.ndarray, truth: np.ndarray, weights: np.ndarray
+    ab: np.ndarray,
+    lightness: np.ndarray,
+    truth: np.ndarray,
+    weights: np.ndarray,
+    seen: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """Sums over each photo, one row a photo, for `pool`.
 
     ab: prediction, N x H x W x 2, ab units. lightness: N x H x W, uint8 (2.55 L). truth:
-    N x H x W x 2, uint8 (ab + 128). weights: 256 x 256, of `color_weights`.
+    N x H x W x 2, uint8 (ab + 128). weights: 256 x 256, of `color_weights`. seen: `on_screen` of
+    the same photos, which several models share; worked out here where it is not given.
     """
     if not ab.shape == truth.shape == (*lightness.shape, 2):
         raise ValueError(f"shapes differ: {ab.shape}, {truth.shape} and {lightness.shape}")
+    lab, rgb = seen or on_screen(lightness, truth)
 
-    def batch(start: int) -> pd.DataFrame:
-        part = slice(start, start + BATCH)
-        return _sums(np.asarray(ab[part], np.float32), lightness[part], truth[part], weights)
+    def part(rows: slice) -> pd.DataFrame:
+        guess = np.asarray(ab[rows], np.float32)
+        return _sums(guess, lightness[rows], truth[rows], weights, lab[rows], rgb[rows])
 
+    return pd.concat(_in_parts(part, len(ab)), ignore_index=True)
+
+
+def on_screen(lightness: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Stored photos as a screen shows them: Lab (N x H x W x 3, float32) and 8-bit sRGB."""
+    lab = np.empty((*lightness.shape, 3), np.float32)
+    rgb = np.empty(lab.shape, np.uint8)
+
+    def part(rows: slice) -> None:
+        light, true = color.load_lightness(lightness[rows]), color.load_ab(truth[rows])
+        lab[rows], rgb[rows] = clip_to_srgb(light, true)
+
+    _in_parts(part, len(lab))
+    return lab, rgb
+
+
+def _in_parts(function: Callable[[slice], Any], count: int) -> list:
+    """`function` of each few of `count` photos, on all cores, in their order."""
+    parts = [slice(start, start + BATCH) for start in range(0, count, BATCH)]
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as threads:
         # scikit-image warns of colors outside of the gamut: clipping them is what we ask for.
         warnings.simplefilter("ignore", UserWarning)
-        parts = list(threads.map(batch, range(0, len(ab), BATCH)))
-    return pd.concat(parts, ignore_index=True)
+        return list(threads.map(function, parts))
 
 
 def pool(sums: pd.DataFrame) -> pd.DataFrame:
@@ -108,9 +135,13 @@ def color_weights(truth: np.ndarray, mix: float = bins.MIX) -> np.ndarray:
     color would weigh a million times the commonest; half a uniform share bounds that.
     """
     stored, centers, nearest = _gamut_bins()
-    codes = truth[..., 0].astype(np.int64) * 256 + truth[..., 1]
-    found, counts = np.unique(codes, return_counts=True)
-    shares = torch.from_numpy(counts / counts.sum()).float()
+    counts = np.zeros(256 * 256, np.int64)
+    for start in range(0, len(truth), COUNTED):
+        part = truth[start : start + COUNTED]
+        codes = part[..., 0].astype(np.intp) * 256 + part[..., 1]
+        counts += np.bincount(codes.ravel(), minlength=len(counts))
+    found = np.flatnonzero(counts)
+    shares = torch.from_numpy(counts[found] / counts.sum()).float()
     prior = shares @ bins.soft_encode(stored[found], centers)
     return bins.class_weights(prior, mix)[nearest].reshape(256, 256).numpy()
 
@@ -160,20 +191,23 @@ def clip_to_srgb(lightness: np.ndarray, ab: np.ndarray) -> tuple[np.ndarray, np.
     """L (..., 0..100) and ab (... x 2): the Lab (... x 3) that a screen can show, its 8-bit RGB."""
     lab = np.concatenate([lightness[..., None], ab], axis=-1, dtype=np.float32)
     rgb = lab2rgb(lab)
-    edge = ((rgb <= 0) | (rgb >= 1)).any(axis=-1)
+    # Channel by channel: numpy is slow at reducing an axis of two or three.
+    edge = np.logical_or.reduce([(c <= 0) | (c >= 1) for c in np.moveaxis(rgb, -1, 0)])
     if edge.any():
         lab[edge] = rgb2lab(rgb[edge])
     return lab, np.rint(rgb * 255).astype(np.uint8)
 
 
-def _sums(
-    ab: np.ndarray, lightness: np.ndarray, truth: np.ndarray, weights: np.ndarray
-) -> pd.DataFrame:
-    """`per_photo` of a few photos."""
-    light, true = color.load_lightness(lightness), color.load_ab(truth)
-    lab, rgb = clip_to_srgb(light, ab)
-    true_lab, true_rgb = clip_to_srgb(light, true)
-    square = np.square(ab - true).sum(axis=-1)
+def square_length(ab: np.ndarray) -> np.ndarray:
+    """a^2 + b^2 of ab (... x 2), faster than a sum over an axis of two."""
+    return np.square(ab[..., 0]) + np.square(ab[..., 1])
+
+
+def _sums(ab, lightness, truth, weights, true_lab, true_rgb) -> pd.DataFrame:
+    """`per_photo` of a few photos, with `on_screen` of their truth."""
+    true = color.load_ab(truth)
+    lab, rgb = clip_to_srgb(color.load_lightness(lightness), ab)
+    square = square_length(ab - true)
     area = auc_of(np.sqrt(square))
     weight = weights[truth[..., 0], truth[..., 1]]
     true_chroma = color.chroma(true)
@@ -182,7 +216,7 @@ def _sums(
     maps = {  # summed over the pixels of each photo
         "pixels": np.ones_like(square),
         "square": square,
-        "square_gray": np.square(true).sum(axis=-1),
+        "square_gray": square_length(true),
         "vivid": vivid,
         "square_vivid": square * vivid,
         "auc": area,

@@ -44,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--extra", metavar="FOLDER", help="further photos, for training only")
     made.add_argument(
+        "--elsewhere", metavar="FOLDER", help="photos of another landscape, to try the models on"
+    )
+    made.add_argument(
         "--profile",
         choices=["quick", "full"],
         default="quick",
@@ -75,13 +78,13 @@ def is_default(options: argparse.Namespace) -> bool:
     blank = parser().parse_args([])
     return all(
         getattr(options, name) == getattr(blank, name)
-        for name in ("data", "extra", "profile", "images", "seed")
+        for name in ("data", "extra", "elsewhere", "profile", "images", "seed")
     )
 
 
 def mistake(options: argparse.Namespace) -> str | None:
     """What is wrong with the options, in one sentence with the remedy, or None."""
-    for name in ("data", "extra"):
+    for name in ("data", "extra", "elsewhere"):
         folder = getattr(options, name)
         if folder is not None and not (name == "data" and folder in ("synthetic", "streetview")):
             complaint = _folder_mistake(f"--{name}", Path(folder).expanduser())

@@ -24,6 +24,7 @@ from . import options as opts
 from . import paths
 from .progress import TERMINAL
 
+FOLDERS = ("data", "extra", "elsewhere")  # options that may name one
 PAGE_ONLY = {"report.py", "page_text.py", "page_checks.py", "readme.py", "page"}
 
 
@@ -90,9 +91,9 @@ def run(options, folder: Path) -> Path:
 def changed_parameters(options) -> dict:
     """The notebooks' parameters that differ from their defaults; folders as absolute paths."""
     blank = vars(opts.parser().parse_args([]))
-    names = ("data", "extra", "profile", "images", "seed")
+    names = ("data", "extra", "elsewhere", "profile", "images", "seed")
     changed = {n: getattr(options, n) for n in names if getattr(options, n) != blank[n]}
-    for name in ("data", "extra"):
+    for name in FOLDERS:
         if name in changed and not is_named(changed[name]):
             changed[name] = str(Path(changed[name]).expanduser().resolve())
     return changed
@@ -109,7 +110,7 @@ def rebuild_command(options) -> str:
     """The command line that makes this run again; of a folder's path only its name is told."""
     parts = ["./run_all.sh"]
     for name, value in changed_parameters(options).items():
-        folder = name in ("data", "extra") and not is_named(value)
+        folder = name in FOLDERS and not is_named(value)
         parts += [f"--{name}", Path(value).name if folder else str(value)]
     return shlex.join(parts)
 
@@ -156,7 +157,7 @@ def inputs_key(parameters: dict) -> str:
         committed += [path for path in folder.rglob("*") if path.is_file()]
     asked = [parameters, os.environ.get(paths.REDRAW), _hash(committed)]
     digest = hashlib.sha256(json.dumps(asked).encode())
-    for folder in (parameters.get("data"), parameters.get("extra")):
+    for folder in map(parameters.get, FOLDERS):
         if folder and not is_named(folder):
             for path in sorted(Path(folder).rglob("*")):
                 status = path.lstat()

@@ -7,7 +7,7 @@ each block is scaled by what the whole picture looks like (squeeze and excitatio
 2018), since the color of a wall hangs on the light of the whole.
 
 The logits are those of the plain posterior p(bin | lightness). Training weights rare bins
-(`fit_unet`), and `OperatingPoint` says how much of that weighting a prediction takes back in:
+(`heads`), and `OperatingPoint` says how much of that weighting a prediction takes back in:
 softmax((logits + rebalance * log w) / temperature), its mean, times gain.
 
 Shapes: B photos, H x W their size (any), h x w = ceil(H / 2) x ceil(W / 2), Q bins.

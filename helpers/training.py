@@ -1,7 +1,8 @@
 """How is a model fitted, and what happened on the way?
 
 `fit` and what belongs to it stand in `fitting`; here are the fits that the report shows, the
-curve of a loss, and what a fitted model predicts.
+curve of a loss, and what a fitted model predicts. `python -m helpers.training --help` (`train`)
+trains on photos of your own.
 """
 
 import functools
@@ -120,3 +121,9 @@ def _headline(run, prepared, validation, recipe, seed, name) -> Fitted:
     build = functools.partial(ColorizeCNN, fast=True)
     train = Photos.of(prepared, "train")
     return fit(build, train, validation, recipe, seed, path, f"{name}, seed {seed}")
+
+
+if __name__ == "__main__":
+    from .train import main
+
+    main()

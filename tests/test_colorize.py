@@ -118,6 +118,53 @@ def test_two_photos_of_one_name_do_not_replace_each_other(run, photos, tmp_path)
     assert status == 1 and "colored 3 of 4" in said and "another photo is written as" in complaint
 
 
+def test_photos_that_differ_in_format_alone_have_a_comparison_each(run, photos, tmp_path):
+    Image.fromarray(scene(seed=9)).save(photos / "street.tif")
+    assert run(photos, "--compare", "--uncertainty")[0] == 0
+    made = files(tmp_path / "colored")
+    assert [name for name in made if name.startswith("street")] == [
+        "street.png",
+        "street.png_compare.jpg",
+        "street.png_uncertainty.png",
+        "street.tif",
+        "street.tif_compare.jpg",
+        "street.tif_uncertainty.png",
+    ]
+    assert "square_compare.jpg" in made
+
+
+def test_a_comparison_does_not_replace_a_photo_of_its_name(run, photos, tmp_path):
+    Image.fromarray(scene(seed=9)).save(photos / "street_compare.jpg")
+    assert run(photos, "--compare", output=tmp_path / "other")[0] == 1
+    given = photos / "street_compare.jpg", photos / "street.png", photos / "square.jpg"
+    status, said, complaint = run(*given, "--compare")
+    assert status == 1 and "colored 2 of 3" in said
+    assert f"another photo is written as {tmp_path / 'colored' / 'street_compare.jpg'}" in complaint
+
+
+def test_a_photo_given_twice_is_colored_once(run, photos):
+    status, said, _ = run(photos / "street.png", photos, photos / "street.png", photos)
+    assert status == 0 and "colored 3 of 3" in said
+
+
+def test_keep_makes_what_is_missing_and_leaves_the_rest(run, photos, tmp_path):
+    """As after a computer that went off between a photo's two files, or a first run without."""
+    run(photos)
+    (tmp_path / "colored" / "street.png").write_bytes(b"mine")
+    (tmp_path / "colored" / "square.jpg").rename(tmp_path / "colored" / "square_compare.jpg")
+    status, said, _ = run(photos, "--keep", "--compare")
+    assert status == 0 and "colored 3 of 3" in said
+    assert (tmp_path / "colored" / "street.png").read_bytes() == b"mine"
+    for made, width in [
+        ("street_compare.jpg", 240),
+        ("square.jpg", 120),
+        ("square_compare.jpg", 120),
+    ]:
+        assert Image.open(tmp_path / "colored" / made).width == width
+    status, said, _ = run(photos, "--keep", "--compare")
+    assert status == 0 and "colored 0 of 3" in said and "3 were there already" in said
+
+
 def test_compare_and_uncertainty_lie_beside_the_photo(run, photos, tmp_path):
     assert run(photos / "street.png", "--compare", "--uncertainty")[0] == 0
     assert files(tmp_path / "colored") == [
@@ -235,6 +282,7 @@ def test_a_full_disk_is_told_and_nothing_half_written(run, photos, tmp_path, mon
     ("arguments", "says"),
     [
         (["a.jpg", "--output", "b.jpg"], "name a folder"),
+        (["a.jpg", "--output", "a file"], "name a folder"),
         (["a.jpg", "--output", "o", "--weights", "none.safetensors"], "no weights at"),
         (["a.jpg", "--output", "o", "--temperature", "0"], "above 0"),
         (["a.jpg", "--output", "o", "--keep", "--overwrite"], "not allowed with"),
@@ -245,6 +293,7 @@ def test_a_wrong_command_is_told_in_a_sentence(
     arguments, says, tmp_path, monkeypatch, capsys, weights
 ):
     monkeypatch.chdir(tmp_path)
+    Path("a file").touch()
     if "--weights" not in arguments:
         arguments = [*arguments, "--weights", str(weights)]
     with pytest.raises(SystemExit) as stopped:

@@ -109,3 +109,25 @@ def test_definitions_differ_as_their_formulas_say(photos):
     assert auc["at most t, mean of 151 shares"] == pytest.approx(loose.mean())
     ratio = table["rmse"].iloc[1] / table["rmse"].iloc[0]
     assert ratio == pytest.approx(np.sqrt(2))
+
+
+def test_a_photo_off_by_one_color_is_all_cast():
+    truth = np.random.default_rng(0).integers(90, 160, (2, 8, 10, 2), dtype=np.uint8)
+    found = failures.reasons(color.load_ab(truth) + np.float32([3, -4]), truth)
+    np.testing.assert_allclose(found[["cast", "vivid", "other"]], [[1, 0, 0]] * 2, atol=1e-5)
+    np.testing.assert_allclose(found.rmse, 5 / np.sqrt(2), rtol=1e-5)
+
+
+def test_reasons_for_an_error_are_those_of_a_loop_and_add_up_to_one():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(60, 190, (3, 6, 5, 2), dtype=np.uint8)
+    ab = rng.normal(0, 20, truth.shape).astype(np.float32)
+    found = failures.reasons(ab, truth)
+    assert np.allclose(found[["cast", "vivid", "other"]].sum(axis=1), 1)
+    wrong = ab[2] - (truth[2].astype(float) - 128)
+    rest, vivid = wrong - wrong.mean(axis=(0, 1)), 0.0
+    for y in range(6):
+        for x in range(5):
+            if np.hypot(*(truth[2, y, x].astype(float) - 128)) > 30:
+                vivid += (rest[y, x] ** 2).sum()
+    assert found.vivid[2] == pytest.approx(vivid / (wrong**2).sum(), rel=1e-4)

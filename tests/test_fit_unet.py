@@ -8,10 +8,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from helpers import augment, bins, checkpoint, fit_unet, street_unet
+from helpers import augment, bins, checkpoint, fit_unet, heads, street_unet, unet_fitting
 from helpers.augment import Photos
-from helpers.fit_unet import Recipe
 from helpers.preprocessing import PreparedSet
+from helpers.unet_fitting import Recipe
 
 
 def scenes(count=12, seed=0):
@@ -61,7 +61,7 @@ def test_the_loss_is_that_of_a_loop():
                 shares = torch.softmax(logits[b, :, y, x] + weights.log(), dim=0)
                 soft = bins.soft_encode(ab[b, :, y, x][None], centers)[0]
                 total -= sum(w * t * math.log(p) for w, t, p in zip(weights, soft, shares))
-    found = fit_unet.loss_of(logits, ab, table, weights)
+    found = heads.cross_entropy(logits, ab, table, weights)
     assert found.item() == pytest.approx(float(total) / 12, rel=1e-4)
 
 
@@ -77,7 +77,7 @@ def test_the_weighted_loss_is_smallest_at_the_plain_posterior():
 
     def closure():
         optimizer.zero_grad()
-        loss = fit_unet.loss_of(logits.expand(1, 2, 1, 10), ab, table, weights)
+        loss = heads.cross_entropy(logits.expand(1, 2, 1, 10), ab, table, weights)
         loss.backward()
         return loss
 
@@ -86,14 +86,14 @@ def test_the_weighted_loss_is_smallest_at_the_plain_posterior():
 
 
 def test_a_fresh_network_predicts_about_the_prior():
-    model = fit_unet.new_model([scenes()], dropout=0.0).eval()
+    model = heads.new_model([scenes()], dropout=0.0).eval()
     shares = torch.softmax(model(torch.rand(4, 1, 32, 32)), dim=1).mean(dim=(0, 2, 3))
     assert torch.allclose(shares, model.prior, atol=0.1)
 
 
 def test_the_rate_rises_stays_and_falls_to_nothing():
     recipe = Recipe(steps=1660, rate=2.0)
-    rates = [fit_unet.rate_at(step, recipe) for step in range(1660)]
+    rates = [unet_fitting.rate_at(step, recipe) for step in range(1660)]
     assert rates[0] == pytest.approx(0.02)
     assert rates[198] == rates[1200] == 2.0
     assert rates[1440] == pytest.approx(1.4)
@@ -103,7 +103,7 @@ def test_the_rate_rises_stays_and_falls_to_nothing():
 
 def test_it_learns_that_light_is_sky():
     recipe = Recipe(steps=30, batch=4, extra_share=0.0)
-    model = fit_unet.fit(scenes(), None, recipe)
+    model = unet_fitting.fit(scenes(), None, recipe).model
     photos = scenes(4, seed=5)
     ab, _ = street_unet.predict(model, photos.lightness[:, None] / 255)
     truth = photos.ab.permute(0, 3, 1, 2).float() - 128
@@ -112,10 +112,10 @@ def test_it_learns_that_light_is_sky():
 
 def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path, monkeypatch):
     recipe = Recipe(steps=6, batch=2, extra_share=0.5)
-    whole = fit_unet.fit(scenes(), scenes(seed=3), recipe)
+    whole = unet_fitting.fit(scenes(), scenes(seed=3), recipe).model
 
     monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
-    calls, plain = [], fit_unet.loss_of
+    calls, plain = [], augment.vary
 
     def dies(*arguments):
         calls.append(1)
@@ -123,10 +123,10 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path, monkeypatch
             raise MemoryError
         return plain(*arguments)
 
-    monkeypatch.setattr(fit_unet, "loss_of", dies)
+    monkeypatch.setattr(augment, "vary", dies)
     with pytest.raises(MemoryError):
-        fit_unet.fit(scenes(), scenes(seed=3), recipe, tmp_path / "kept.pt")
-    resumed = fit_unet.fit(scenes(), scenes(seed=3), recipe, tmp_path / "kept.pt")
+        unet_fitting.fit(scenes(), scenes(seed=3), recipe, tmp_path / "kept.pt")
+    resumed = unet_fitting.fit(scenes(), scenes(seed=3), recipe, tmp_path / "kept.pt").model
     assert len(calls) == 4 + 3  # three steps were kept
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
@@ -137,7 +137,7 @@ def test_training_leaves_the_callers_random_numbers_alone():
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    fit_unet.fit(photos, None, Recipe(steps=1, batch=2))
+    unet_fitting.fit(photos, None, Recipe(steps=1, batch=2))
     assert torch.equal(torch.rand(3), expected)
 
 

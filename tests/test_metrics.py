@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
@@ -148,6 +149,25 @@ def test_photos_measured_one_by_one_equal_photos_measured_together(photos, weigh
         np.testing.assert_allclose(alone.iloc[0], together.iloc[i], rtol=1e-6)
 
 
+def test_a_truth_that_models_share_is_measured_as_one_worked_out_anew(photos, weights):
+    lightness, truth, ab = photos
+    seen = metrics.on_screen(lightness, truth)
+    shared = metrics.per_photo(ab, lightness, truth, weights, seen)
+    pd.testing.assert_frame_equal(shared, metrics.per_photo(ab, lightness, truth, weights))
+
+
+def test_on_screen_is_what_scikit_image_makes_of_each_photo(photos):
+    lightness, truth, _ = photos
+    lab, rgb = metrics.on_screen(lightness, truth)
+    for light, true, ours, bytes_ in zip(lightness, truth, lab, rgb):
+        exact = np.dstack([light / 2.55, true.astype(float) - 128])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shown = lab2rgb(exact)
+        np.testing.assert_allclose(ours, rgb2lab(shown), atol=0.02)
+        assert np.abs(bytes_ - shown * 255).max() <= 0.501
+
+
 def test_sharmas_pairs_give_his_values():
     found = deltaE_ciede2000(SHARMA[:, :3], SHARMA[:, 3:6])
     np.testing.assert_allclose(found, SHARMA[:, 6], atol=5e-5)
@@ -203,6 +223,17 @@ def test_weights_are_those_of_the_class_of_each_color(photos):
     rows = bins.table_rows(torch.from_numpy(color.load_ab(truth)))
     expected = bins.class_weights(bins.prior(rows, table))[table.argmax(dim=1)]
     np.testing.assert_allclose(metrics.color_weights(truth).ravel(), expected.numpy(), rtol=1e-4)
+
+
+def test_weights_count_the_colors_of_every_photo_however_many_there_are(photos):
+    truth = np.concatenate([photos[1]] * 7)[: metrics.COUNTED + 9]
+    stored, centers = np.indices((256, 256)).reshape(2, -1).T - 128.0, bins.gamut_centers()
+    found, counts = np.unique(truth.reshape(-1, 2), axis=0, return_counts=True)
+    soft = bins.soft_encode(torch.from_numpy(found - 128.0).float(), centers)
+    prior = torch.from_numpy(counts / counts.sum()).float() @ soft
+    nearest = torch.cdist(torch.from_numpy(stored).float(), centers).argmin(dim=1)
+    expected = bins.class_weights(prior, bins.MIX)[nearest]
+    np.testing.assert_allclose(metrics.color_weights(truth).ravel(), expected, rtol=1e-6)
 
 
 def test_what_cannot_be_measured_is_not_a_number(photos, weights):

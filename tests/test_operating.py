@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from helpers import augment, color, metrics, operating, street_unet
-from helpers.fit_unet import new_model
+from helpers.heads import new_model
 from helpers.street_unet import OperatingPoint
 
 

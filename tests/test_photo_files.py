@@ -50,6 +50,21 @@ def test_orientation_and_exif_stay_and_the_picture_with_them(tmp_path, format, o
 
 
 @pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_upright_size_is_known_before_decoding(tmp_path, format, orientation):
+    path = tmp_path / f"photo.{FORMATS[format]}"
+    upright = photo(3, (64, 48))
+    back = photo_files.BACK.get(orientation)
+    stored = upright if back is None else upright.transpose(back)
+    stored.save(path, exif=exif(orientation))
+    image = decode.opened(path)
+    assert decode.upright_size(image) == (64, 48)
+    shown = np.asarray(decode.upright_rgb(image)).astype(int)
+    assert shown.shape == (48, 64, 3)
+    assert np.abs(shown - np.asarray(upright)).mean() < 5
+
+
+@pytest.mark.parametrize("format", FORMATS)
 def test_xmp_and_resolution_stay(tmp_path, format):
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">caption</x:xmpmeta>'
     buffer = io.BytesIO()
@@ -127,6 +142,11 @@ def test_cmyk_transparency_and_further_pages_are_told(tmp_path):
     assert scan.losses == ["further pictures in the file are left out"]
 
 
+def test_black_and_white_alone_are_told_to_hold_no_color(tmp_path):
+    scan = saved(tmp_path / "fax.png", photo(1).convert("1"))
+    assert len(scan.losses) == 1 and "hold no color" in scan.losses[0]
+
+
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     scan = saved(tmp_path / "in.png", photo(1))
     there = tmp_path / "there.png"
@@ -139,7 +159,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     monkeypatch.setattr(Image.Image, "save", full)
     with pytest.raises(OSError) as error:
         photo_files.write(there, scan.rgb, scan)
-    assert "disk is full" in photo_files.reason(error.value)
+    assert "disk is full" in decode.reason(error.value)
     assert there.read_bytes() == b"precious"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", "there.png"]
 
@@ -157,6 +177,8 @@ def test_gray_sepia_and_color_are_told_apart():
     noise = np.random.default_rng(0).normal(0, 8, (960, 1280, 3))
     scanned = np.kron(toned(gray), np.ones((4, 4, 1))) + noise
     assert photo_files.kind(scanned.clip(0, 255).astype(np.uint8)) == "toned"
+    fading = np.linspace(1, 0.7, 320)[:, None] ** [0, 0.2, 1]
+    assert photo_files.kind((toned(gray) * fading).astype(np.uint8)) == "toned"
     assert photo_files.kind(np.asarray(photo(1))) == "color"
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -36,17 +37,23 @@ def every_batch(monkeypatch):
     monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
 
 
+def counted(taken):
+    """The step of a fit, which leaves a mark in `taken`."""
+    update = fitting.update
+    return lambda *arguments, **options: taken.append(1) or update(*arguments, **options)
+
+
 def stop_at(monkeypatch, number, action):
     """Have `action` happen in the middle of batch `number` of the next fit."""
-    taken, step = [], fitting.step
+    taken, update = [], fitting.update
 
-    def stopping(*arguments):
+    def stopping(*arguments, **options):
         taken.append(1)
         if len(taken) == number:
             action()
-        return step(*arguments)
+        return update(*arguments, **options)
 
-    monkeypatch.setattr(fitting, "step", stopping)
+    monkeypatch.setattr(fitting, "update", stopping)
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
@@ -115,7 +122,7 @@ def test_ctrl_c_saves_and_the_same_call_goes_on_to_the_same_weights(tmp_path, mo
             fit(build, photos(10), None, SHORT, 0, tmp_path / "fit.pt")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     taken = []
-    monkeypatch.setattr(fitting, "step", lambda *a, s=fitting.step: taken.append(1) or s(*a))
+    monkeypatch.setattr(fitting, "update", counted(taken))
     resumed = fit(build, photos(10), None, SHORT, 0, tmp_path / "fit.pt")
     assert len(taken) == 12 - 5
     assert torch.equal(weights(whole), weights(resumed))
@@ -151,7 +158,7 @@ def test_a_kill_in_the_middle_leaves_a_checkpoint_that_ends_at_the_same_weights(
 
 def test_a_finished_fit_is_loaded_and_not_done_again(tmp_path, monkeypatch):
     first = fit(build, photos(10), None, SHORT, 0, tmp_path / "fit.pt")
-    monkeypatch.setattr(fitting, "step", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(fitting, "update", lambda *_, **__: pytest.fail("trained again"))
     again = fit(build, photos(10), None, SHORT, 0, tmp_path / "fit.pt")
     assert torch.equal(weights(first), weights(again))
     assert again.history.equals(first.history)
@@ -278,7 +285,8 @@ def test_the_headline_models_use_the_profile_and_their_own_checkpoints(tmp_path)
     lightness, ab = photos(30)
     parts = {"train": np.arange(20), "validation": np.arange(20, 26)}
     prepared = SimpleNamespace(lightness=lightness, ab=ab, indices=parts.get)
-    profile = results.Profile("quick", 30, 2, 6, 2, 3, 2, 1)
+    quick = results.PROFILES["quick"]
+    profile = replace(quick, published_batches=6, epochs=3, patience=2)
     run = SimpleNamespace(folder=tmp_path, profile=profile)
     published = training.published(run, prepared, 7)
     trained = training.colorize_cnn(run, prepared, 7)

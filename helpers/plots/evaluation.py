@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -12,6 +13,8 @@ OTHERS = {
     "nearest_copy": "#882255",
     "colorize_cnn_scaled": "#0072b2",
     "published_stretched": "#d55e00",
+    "street_unet_shipped": "#009e73",
+    "street_unet_accurate_shipped": "#e69f00",
 }  # as the model they are made from, told apart by an open marker
 
 
@@ -118,3 +121,24 @@ def _arms(value, low, high) -> np.ndarray:
     """Lengths of an error bar; a percentile interval may leave its estimate outside."""
     lengths = np.array([value - low, high - value], dtype=float).reshape(2, -1)
     return np.nan_to_num(lengths).clip(min=0)
+
+
+def heat(values: np.ndarray, most: float) -> np.ndarray:
+    """Maps (N x H x W, 0 to `most`) as pictures (N x H x W x 3, 8 bits), dark to bright."""
+    return colormaps["cividis"](values / most, bytes=True)[..., :3]
+
+
+def calibration(table: pd.DataFrame) -> Figure:
+    """Measured against expected error of groups of pixels, with 95 % intervals."""
+    figure, axis = new(size=(4.6, 3.8))
+    arms = _arms(table.measured, table.measured_low, table.measured_high)
+    axis.errorbar(
+        table.expected, table.measured, arms, fmt="o-", markersize=4,
+        color=COLORS["street_unet"], label="a tenth of the pixels each",
+    )  # fmt: skip
+    most = 1.05 * max(table.expected.max(), table.measured_high.max())
+    axis.plot([0, most], [0, most], ":", color=COLORS["truth"], label="as expected")
+    axis.set(xlim=(0, most), ylim=(0, most))
+    axis.set(xlabel="RMSE that the network expects, ab units", ylabel="RMSE measured, ab units")
+    axis.legend()
+    return figure

@@ -50,3 +50,20 @@ def learning_curves(epochs: dict, gray: float):
     axis.set_ylim(0)
     axis.legend()
     return figure
+
+
+def unet_curves(losses: dict, validated: dict):
+    """Training loss (means of ten batches) and validation error of street_unet, a line a seed.
+
+    `losses` gives values by seed, `validated` by seed the square error over gray's by batch.
+    """
+    figure, (left, right) = new(1, 2, size=(7.2, 3))
+    for values in losses.values():
+        left.plot(range(9, 9 + len(values)), values, color=COLORS["street_unet"], alpha=0.7)
+    for errors in validated.values():
+        right.plot(errors.keys(), errors.values(), "o-", markersize=3, color=COLORS["street_unet"])
+    right.axhline(1, color=COLORS["gray"], linestyle="--", label="always gray")
+    left.set(xlabel="batch", ylabel="weighted cross-entropy, mean of ten batches")
+    right.set(xlabel="batch", ylabel="square error, multiples of gray's", ylim=0)
+    right.legend()
+    return figure

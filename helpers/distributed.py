@@ -1,0 +1,169 @@
+"""How do several processes fit one model, each with its share of every batch?
+
+    torchrun --nproc-per-node=2 -m helpers.training DATA --output FILE
+
+torchrun starts the processes, and all of them again after one was killed. Each computes the
+gradients of its part of the batch, PyTorch's DistributedDataParallel averages them, and all take
+the same step: N processes with B photos each do what one does with N x B. Where torchrun was not
+used, everything here is what it is for one process alone.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from . import checkpoint, progress
+
+TOGETHER = 20  # batches between two questions to all processes
+
+
+def launched() -> bool:
+    """Whether torchrun started this process."""
+    return distributed.is_available() and distributed.is_torchelastic_launched()
+
+
+def in_group() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def ranks() -> int:
+    """How many processes work together."""
+    return distributed.get_world_size() if in_group() else 1
+
+
+def rank() -> int:
+    """Which of them this process is, from 0; the first writes and speaks for all."""
+    return distributed.get_rank() if in_group() else 0
+
+
+@contextmanager
+def group(device: torch.device) -> Iterator[torch.device]:
+    """Join the processes that torchrun started; the device of this one.
+
+    Gradients travel by NCCL between GPUs, all else by gloo.
+    """
+    if not launched():
+        yield device
+        return
+    gpu = device.type == "cuda"
+    if gpu:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo")
+    try:
+        yield device
+    finally:
+        distributed.destroy_process_group()
+
+
+def part(count: int) -> slice:
+    """Which of so many things, the same in all processes, are this one's to work on."""
+    return slice(count * rank() // ranks(), count * (rank() + 1) // ranks())
+
+
+def total(numbers: Tensor) -> Tensor:
+    """The sum over all processes of numbers that each of them has on the CPU."""
+    if in_group():
+        distributed.all_reduce(numbers)
+    return numbers
+
+
+def any_of(*mine: bool) -> list[bool]:
+    """Which of these is true in any process."""
+    return total(torch.tensor(mine, dtype=torch.int32)).bool().tolist()
+
+
+def stop_or_save(batch: int, pace: checkpoint.Pace) -> list[bool]:
+    """Whether to stop, and whether to save, after so many batches: all processes do alike.
+
+    They ask each other every few batches; in between nobody does either.
+    """
+    if ranks() > 1 and batch % TOGETHER:
+        return [False, False]
+    return any_of(pace.interrupted, pace.due())
+
+
+def bar(**options) -> tqdm:
+    """A progress bar, of the first process alone."""
+    return progress.bar(**options) if rank() == 0 else tqdm(disable=True)
+
+
+def from_first(make: Callable[[], object]) -> object:
+    """What `make` returns in the first process, in all of them."""
+    made = [make() if rank() == 0 else None]
+    if in_group():
+        distributed.broadcast_object_list(made, src=0)
+    return made[0]
+
+
+def check(batch_size: int, key: str) -> None:
+    """Raise ValueError in all processes unless they can share batches and have the same `key`."""
+    if batch_size % ranks():
+        raise ValueError(f"{ranks()} processes cannot share {batch_size} photos alike")
+    keys = [key] * ranks()
+    if in_group():
+        distributed.all_gather_object(keys, key)
+    if len(set(keys)) > 1:
+        raise ValueError("the processes do not have the same photos, recipe and code")
+
+
+def wrapped(model: nn.Module) -> nn.Module:
+    """The model whose backward pass averages gradients over all processes; alone, itself.
+
+    It shares its parameters with `model`, whose batch norms now see the whole batch: PyTorch's
+    own on GPUs, `WholeBatchNorm2d` on the CPU.
+    """
+    if not in_group():
+        return model
+    gpu = next(model.parameters()).is_cuda
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.BatchNorm2d):
+            whole = nn.SyncBatchNorm.convert_sync_batchnorm(module) if gpu else _whole(module)
+            model.set_submodule(name, whole)
+    # batch statistics are the same everywhere already
+    return DistributedDataParallel(model, broadcast_buffers=False)
+
+
+class WholeBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the photos of all processes, of which each has as many.
+
+    What nn.SyncBatchNorm is on GPUs, which does not run on the CPU. N x C x H x W stays so.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        mean = _Total.apply(x.mean((0, 2, 3))) / ranks()
+        centered = x - mean[:, None, None]
+        variance = _Total.apply(centered.square().mean((0, 2, 3))) / ranks()
+        with torch.no_grad():
+            pixels = ranks() * x.numel() / x.shape[1]
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * pixels / (pixels - 1), self.momentum)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return centered * scale[:, None, None] + self.bias[:, None, None]
+
+
+def _whole(norm: nn.BatchNorm2d) -> WholeBatchNorm2d:
+    made = WholeBatchNorm2d(norm.num_features, norm.eps, norm.momentum).train(norm.training)
+    made.weight, made.bias = norm.weight, norm.bias  # the same parameters, not copies
+    made.load_state_dict(norm.state_dict())
+    return made
+
+
+class _Total(torch.autograd.Function):
+    """The sum over all processes; each one's loss then hangs on what every process put in."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        return total(x.clone())
+
+    @staticmethod
+    def backward(ctx, slope: Tensor) -> Tensor:
+        return total(slope.clone())

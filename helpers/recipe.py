@@ -1,0 +1,42 @@
+"""What decides how a network learns colors?"""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+
+LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fit: Adam at one rate on batches of shuffled photos.
+
+    loss: "mse" or "l1", both in the report's scale, (ab + 128) / 255.
+    batches: end after so many; None where epochs decide.
+    epochs: end after so many passes over the photos, or earlier, after `patience` passes without
+        a lower validation loss.
+    bfloat16: multiply and add with 16 bits where PyTorch's autocast does.
+    Without arguments it is the published recipe.
+    """
+
+    loss: str = "mse"
+    learning_rate: float = 1e-5
+    batch_size: int = 16
+    batches: int | None = 375
+    epochs: int | None = None
+    patience: int | None = None
+    bfloat16: bool = False
+
+    def __post_init__(self):
+        if self.loss not in LOSSES:
+            raise ValueError(f"no loss {self.loss!r}: take one of {', '.join(LOSSES)}")
+        if (self.batches is None) == (self.epochs is None):
+            raise ValueError("a recipe ends after batches or after epochs: give one of the two")
+
+    def length(self, photos: int) -> int:
+        """Batches at most, for so many photos."""
+        return self.batches if self.epochs is None else self.end_of(self.epochs, photos)
+
+    def end_of(self, epoch: int, photos: int) -> int:
+        """Batches done when pass number `epoch` (from 1) over so many photos is done."""
+        return -(-epoch * photos // self.batch_size)
