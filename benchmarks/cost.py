@@ -41,7 +41,8 @@ FEWEST = 3  # numbers of photos that the laws can be fitted to
 EVERY = 0.05  # seconds between looks at a step's memory
 PATIENCE = 20  # seconds that a step gets to end after Ctrl-C
 # Not this file itself: every worker of a step would load it, and PyTorch with it.
-CHILD = "import sys; sys.path.insert(0, sys.argv.pop(1)); import cost; cost.main()"
+CHILD = """import signal, sys; signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
+sys.path.insert(0, sys.argv.pop(1)); import cost; cost.main()"""
 
 
 def rendering(data: str, photos: int, most: int) -> pd.Series:
@@ -120,7 +121,8 @@ def clocked(work: Callable[[], object]) -> pd.Series:
     """Seconds by the clock and of the processors, workers that have ended included."""
 
     def clocks() -> pd.Series:
-        return pd.Series({"seconds": time.perf_counter(), "cpu_seconds": sum(os.times()[:4])})
+        processors = time.process_time() + sum(os.times()[2:4])  # this one's, its children's
+        return pd.Series({"seconds": time.perf_counter(), "cpu_seconds": processors})
 
     began = clocks()
     work()
@@ -138,9 +140,9 @@ def trained(work: Callable[[int], object], batches: int, most: int) -> pd.Series
 
 def colorizer(train: Photos, batches: int) -> None:
     """Fit the report's network anew; its checkpoint does not stay."""
-    build = functools.partial(ColorizeCNN, fast=True)
     with tempfile.TemporaryDirectory() as folder:
-        fit(build, train, None, Recipe(batches=batches), 0, Path(folder, "fit.pt"))
+        path, recipe = Path(folder, "fit.pt"), Recipe(batches=batches)
+        fit(lambda: ColorizeCNN(fast=True), train, None, recipe, 0, path)
 
 
 def mebibytes(files: Iterable[Path]) -> float:
@@ -186,8 +188,8 @@ def private_bytes(process: psutil.Process) -> int:
 def measure(chosen: argparse.Namespace) -> dict:
     """The record: every step at every number of photos, smaller numbers first."""
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    limits = {"memory_gib": psutil.virtual_memory().total / 2**30}
-    limits["disk_gib"] = shutil.disk_usage(chosen.folder).free / 2**30
+    memory, disk = psutil.virtual_memory().total, shutil.disk_usage(chosen.folder).free
+    limits = {"memory_gib": memory / 2**30, "disk_gib": disk / 2**30}
     # Rendered photos are timed when they are made, which may have been in an earlier run.
     kept = chosen.folder / "rendering.json"
     rendered = results.load(kept) if kept.exists() else {}
@@ -231,8 +233,7 @@ def main() -> None:
     try:
         if chosen.step:
             paths.RAW, paths.PREPARED = chosen.folder / "raw", chosen.folder / "prepared"
-            spent = STEPS[chosen.step][0](chosen.data, chosen.photos[0], chosen.batches)
-            print(spent.to_json())
+            print(STEPS[chosen.step][0](chosen.data, chosen.photos[0], chosen.batches).to_json())
             return
         record = measure(chosen)
     except KeyboardInterrupt:

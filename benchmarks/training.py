@@ -1,9 +1,10 @@
 """How fast is training here, against the published loop, the arithmetic, and a second thread?
 
-    python benchmarks/training.py [--json FILE] [--batches N]
+    python benchmarks/training.py [--json FILE] [--turns N] [--batches N]
 
 Every contender lives in a process of its own, since threads and the allocator are set once a
-process, and they take turns of a few batches. Times are medians over the turns. "ratios" are:
+process, and they take turns of a few batches. Times are medians over the turns but the first. Then
+the published loop and ours go on to 100 batches, whose losses are compared. "ratios" are:
 default_vs_published_loop, how many times faster ours is than the report's loop;
 default_vs_floor, ours over the time that its multiply-adds alone would take at the speed of a
 matrix product; two_threads_vs_one, how many times faster a second thread makes ours.
@@ -30,11 +31,11 @@ from torch import nn
 from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
-from helpers import augment, bins, fit_unet, fitting, model
+from helpers import augment, fitting, model, unet_fitting
 from helpers.as_published import AsPublished
 from helpers.batches import Photos, order
 
-BATCH, TURN = 16, 5  # photos a batch, batches a turn
+BATCH, TURN, TURNS = 16, 3, 6  # photos a batch, batches a turn, turns
 ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
@@ -72,30 +73,21 @@ def ours(fast: bool = True, half: bool = False, keep: bool = True):
         fitting.keep_memory()
     net = model.ColorizeCNN(fast=fast).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-5)
-    precision = torch.autocast("cpu", torch.bfloat16) if half else contextlib.nullcontext()
 
     def take(number):
         batch = photos().batch(order(number, BATCH, len(photos()), 0))
-        with precision:
-            return fitting.step(net, optimizer, mse_loss, *batch)
+        return fitting.update(net, optimizer, mse_loss, *batch, half).item()
 
     return take
 
 
 def street_unet():
-    """A step of fit_unet.fit, augmentation included."""
+    """The step of unet_fitting.fit itself: augmentation and the average of weights included."""
     fitting.keep_memory()
     given = augment.Photos(*(torch.from_numpy(a) for a in (photos().lightness, photos().ab)))
-    net = fit_unet.new_model([given], 0.1)
-    table, weights = bins.encoding_table(net.centers), bins.class_weights(net.prior)
-    optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
-
-    def take(_):
-        lightness, ab = augment.vary(*given.pick(BATCH))
-        loss = functools.partial(fit_unet.loss_of, table=table, weights=weights)
-        return fitting.step(net, optimizer, loss, lightness, ab)
-
-    return take
+    recipe = unet_fitting.Recipe(batch=BATCH)
+    work = unet_fitting._Work(given, None, recipe, None, "cpu", None)
+    return lambda _: work.one_batch()
 
 
 CONTENDERS = {  # name: what it is, with how many threads
@@ -109,6 +101,7 @@ CONTENDERS = {  # name: what it is, with how many threads
     "ours, 2 threads": (ours, 2),
     "street_unet": (street_unet, ALL),
 }
+COMPARED = ("published loop", "ours, default")  # whose losses should be the same
 
 
 @functools.cache
@@ -119,12 +112,12 @@ def set_up(name: str):
     return setup()
 
 
-def turn(name: str, first: int) -> tuple[float, list[float]]:
+def turn(name: str, first: int, count: int) -> tuple[float, list[float]]:
     """Milliseconds a photo and the losses of the next batches; runs in the contender's process."""
     take = set_up(name)
     started = time.perf_counter()
-    losses = [take(number) for number in range(first, first + TURN)]
-    return (time.perf_counter() - started) / (TURN * BATCH) * 1e3, losses
+    losses = [take(number) for number in range(first, first + count)]
+    return (time.perf_counter() - started) / (count * BATCH) * 1e3, losses
 
 
 def matrix_rate(_: int) -> float:
@@ -173,8 +166,8 @@ def floor(rate: float, fast: bool) -> float:
     return (3 * adds.sum() - adds["conv1"]) / rate * 1e3
 
 
-def measure(batches: int) -> dict:
-    """Everything, contenders in turn."""
+def measure(turns: int, batches: int) -> dict:
+    """Everything: contenders in turn, then the losses of two of them to so many batches."""
     context = multiprocessing.get_context("spawn")
     times: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     losses: dict[str, list[float]] = {name: [] for name in CONTENDERS}
@@ -184,17 +177,21 @@ def measure(batches: int) -> dict:
             name: stack.enter_context(ProcessPoolExecutor(1, context))
             for name in [*CONTENDERS, "machine"]
         }
-        for first in tqdm(range(0, batches, TURN), desc="turns"):
+        for number in tqdm(range(turns), desc="turns"):
             for name in CONTENDERS:
-                spent, lost = workers[name].submit(turn, name, first).result()
+                spent, lost = workers[name].submit(turn, name, number * TURN, TURN).result()
                 times[name].append(spent)
                 losses[name] += lost
             rates.append(workers["machine"].submit(matrix_rate, 0).result())
+        done = turns * TURN
+        for name in tqdm(COMPARED, desc="losses"):
+            if batches > done:
+                losses[name] += workers[name].submit(turn, name, done, batches - done).result()[1]
         layers = workers["machine"].submit(layer_times, 0).result()
     ms = {name: statistics.median(spent[1:]) for name, spent in times.items()}  # the first warms up
     rate = statistics.median(rates[1:])
     default = ms["ours, default"]
-    curves = np.array([losses["published loop"], losses["ours, default"]])
+    curves = np.array([losses[name] for name in COMPARED])
     floors = {"fast": floor(rate, True), "plain": floor(rate, False)}
     return {
         "ratios": {
@@ -209,7 +206,9 @@ def measure(batches: int) -> dict:
         "largest_difference_of_losses": float(np.max(np.abs(curves[1] / curves[0] - 1))),
         "losses": {"published_loop": curves[0].tolist(), "default": curves[1].tolist()},
         "threads": ALL,
-        "batches": batches,
+        "turns": turns,
+        "batches_a_turn": TURN,
+        "batches_compared": curves.shape[1],
     }
 
 
@@ -217,9 +216,10 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
-    parser.add_argument("--batches", type=int, default=100, help="batches of each contender")
+    parser.add_argument("--turns", type=int, default=TURNS, help="of each contender (default: 6)")
+    parser.add_argument("--batches", type=int, default=100, help="whose losses are compared (100)")
     options = parser.parse_args()
-    found = measure(max(options.batches, 2 * TURN))
+    found = measure(max(options.turns, 2), options.batches)
     base = found["ms_per_photo"]["published loop"]
     print(f"{found['threads']} threads unless said, batches of {BATCH}, medians\n")
     print(f"{'':28}{'ms a photo':>12}{'photos/s':>10}{'times faster':>14}")
@@ -227,7 +227,10 @@ def main() -> None:
     for name, ms in (found["ms_per_photo"] | floors).items():
         print(f"{name:28}{ms:12.2f}{1e3 / ms:10.0f}{base / ms:14.2f}")
     print(f"\nmatrix product: {found['gflops']:.0f} GFLOP/s")
-    print(f"losses, ours and published, differ by {found['largest_difference_of_losses']:.1e}")
+    print(
+        f"losses of {found['batches_compared']} batches, ours and published, differ by "
+        f"{found['largest_difference_of_losses']:.1e}"
+    )
     print("\nby layer of ours, forward and backward alone, ms a photo")
     for name, ms in found["layers_ms_per_photo"].items():
         print(f"{name:28}{ms:12.2f}")

@@ -3,13 +3,15 @@
 `benchmarks/cost.py` measures the steps at several numbers of photos and writes RECORD; here its
 numbers become a table. For a number of photos that was not measured a law speaks: a polynomial of
 the photos, of the degree that the step's arithmetic has, fitted by least squares of the errors'
-shares. What a law says is marked with "~" and comes with a 95 % interval of the fitted curve.
+shares. No part of it is negative, since nothing gets cheaper with more photos. What a law says is
+marked with "~" and comes with a 95 % interval of the fitted curve.
 """
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import nnls
 from scipy.special import stdtrit
 
 from . import paths, results
@@ -39,15 +41,15 @@ def foretell(step: dict, quantity: str, photos) -> tuple[np.ndarray, np.ndarray]
     free = len(np.unique(known)) - degree - 1
     if free < 0:
         raise ValueError(f"{len(known)} numbers of photos are too few for {LAWS[degree]}")
-    unit = known.max()
-    shares = 1 / np.maximum(values, 1e-3)
-    powers = np.vander(np.atleast_1d(photos) / unit, degree + 1)
-    if not free:
-        fitted = np.polyfit(known / unit, values, degree, w=shares)
-        return np.maximum(powers @ fitted, 0), np.full(len(powers), np.nan)
-    fitted, spread = np.polyfit(known / unit, values, degree, w=shares, cov=True)
-    variance = np.maximum(np.einsum("ij,jk,ik->i", powers, spread, powers), 0)
-    return np.maximum(powers @ fitted, 0), stdtrit(free, TAILS) * np.sqrt(variance)
+    unit, shares = known.max(), 1 / np.maximum(values, 1e-3)
+    shapes = np.vander(known / unit, degree + 1) * shares[:, None]
+    fitted, rest = nnls(shapes, values * shares)
+    used = fitted > 0
+    powers = np.vander(np.atleast_1d(photos) / unit, degree + 1)[:, used]
+    variance = rest**2 / free if free else np.nan
+    spread = variance * np.linalg.inv(shapes[:, used].T @ shapes[:, used])
+    deviations = np.sqrt(np.einsum("ij,jk,ik->i", powers, spread, powers))
+    return powers @ fitted[used], stdtrit(max(free, 1), TAILS) * deviations
 
 
 def table(record: dict | None, numbers: tuple[int, ...] = SHOWN) -> pd.DataFrame | None:

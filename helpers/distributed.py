@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from . import checkpoint, progress
 
-TOGETHER = 20  # batches between two questions to all processes
+TOGETHER = 5  # batches between two questions to all processes
 
 
 def launched() -> bool:
@@ -54,7 +54,14 @@ def group(device: torch.device) -> Iterator[torch.device]:
     if gpu:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo")
+    store, number, size = next(distributed.rendezvous("env://"))
+    if os.environ["GROUP_WORLD_SIZE"] == "1":
+        # Started again, processes find in torchrun's store the addresses of those that are gone
+        # (github.com/pytorch/pytorch/issues/135712). Machines count their restarts apart, so that
+        # several of them need TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 instead.
+        store = distributed.PrefixStore(os.environ["TORCHELASTIC_RESTART_COUNT"], store)
+    backend = "cpu:gloo,cuda:nccl" if gpu else "gloo"
+    distributed.init_process_group(backend, store=store, rank=number, world_size=size)
     try:
         yield device
     finally:
@@ -126,7 +133,7 @@ def wrapped(model: nn.Module) -> nn.Module:
             whole = nn.SyncBatchNorm.convert_sync_batchnorm(module) if gpu else _whole(module)
             model.set_submodule(name, whole)
     # batch statistics are the same everywhere already
-    return DistributedDataParallel(model, broadcast_buffers=False)
+    return DistributedDataParallel(model, forward_sync_buffers=False)
 
 
 class WholeBatchNorm2d(nn.BatchNorm2d):

@@ -203,7 +203,7 @@ def evaluate_folder(folder: str | Path, weights: str | Path | None) -> tuple[Eva
     for name, point in points.items():
         predictions[name] = [unet_colors(model, lightness, point)]
     counts = {
-        "folder": str(folder),
+        "folder": Path(folder).name,
         "weights": None if weights is None else Path(weights).name,
         "photos": len(chosen),
         "places": int(prepared.photos.place.iloc[chosen].nunique()),

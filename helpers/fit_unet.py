@@ -17,6 +17,7 @@ import torch
 
 from . import operating, paths, preprocessing, street_unet
 from .augment import Photos, halve, join
+from .devices import usable_device
 from .preprocessing import PreparedSet
 from .results import Run
 from .street_unet import OperatingPoint, StreetUnet
@@ -114,6 +115,7 @@ def main(arguments: list[str] | None = None):
     parser.add_argument("data", help="synthetic, streetview, or a folder of photos")
     parser.add_argument("--extra", help="a folder of further training photos")
     parser.add_argument("--images", type=int, help="at most so many photos of the first")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or mps; auto: a GPU if any")
     parser.add_argument("--output", required=True, type=Path, help="the .safetensors file to write")
     offered = [field for field in fields(Recipe) if "help" in field.metadata]
     for field in offered:
@@ -124,11 +126,12 @@ def main(arguments: list[str] | None = None):
     options = parser.parse_args(arguments)
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in offered})
     try:
+        device = usable_device(options.device)
         prepared = preprocessing.prepare(options.data, images=options.images)
         extra = preprocessing.prepare(options.extra) if options.extra else None
         kept = paths.BUILD / "fit_unet" / f"{options.output.stem}.pt"
         photos = groups(prepared, extra)
-        trained = fit(photos.train, photos.extra, recipe, kept, "cpu", photos.validation)
+        trained = fit(photos.train, photos.extra, recipe, kept, device, photos.validation)
         sets = [prepared] if extra is None else [prepared, extra]
         write(options.output, trained, photos, recipe, sets)
     except (ValueError, OSError) as error:

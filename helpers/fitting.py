@@ -100,17 +100,15 @@ class _Work:
         data = [photos and photos.fingerprint() for photos in (train, validation)]
         self.key = checkpoint.key(self.model, recipe=asdict(recipe), seed=seed, data=data)
         distributed.check(recipe.batch_size, self.key)
-        if torch.device(device).type != "cpu":
+        device = torch.device(device)
+        if device.type != "cpu":
             train, validation = (photos and photos.on(device) for photos in (train, validation))
         self.train, self.validation = train, validation
         net = distributed.wrapped(self.model.to(device))
-        self.optimizer = torch.optim.Adam(
-            self.model.parameters(),
-            recipe.learning_rate,
-            capturable=torch.device(device).type == "cuda",
-        )
+        weights, gpu = self.model.parameters(), device.type == "cuda"
+        self.optimizer = torch.optim.Adam(weights, recipe.learning_rate, capturable=gpu)
         taken = functools.partial(update, net, self.optimizer, self.loss, half=recipe.bfloat16)
-        self.step = devices.graphed(taken, torch.device(device))
+        self.step = devices.graphed(taken, device)
         self.losses = torch.zeros(recipe.length(len(train)), device=device)
         self.taken = self.settled = 0  # steps, and those whose losses are those of the whole batch
         self.validated: list[float] = []  # one number an epoch

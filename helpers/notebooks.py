@@ -24,7 +24,8 @@ class StepFailed(Exception):
 def execute(notebook: Path, output: Path, parameters: dict) -> float:
     """Execute a notebook by papermill, whole or not at all, into `output`; returns seconds.
 
-    Cells tagged skip-execution, the sliders, live in JupyterLab alone.
+    Parameters that the notebook does not name are left out. Cells tagged skip-execution, the
+    sliders, live in JupyterLab alone.
     Raises StepFailed naming the cell, also where a cell ended the kernel before the last one.
     What a failed notebook got to stays beside `output` as `.failed.ipynb`.
     """
@@ -33,6 +34,8 @@ def execute(notebook: Path, output: Path, parameters: dict) -> float:
 
     failed = output.with_suffix(".failed.ipynb")
     started = time.monotonic()
+    known = papermill.inspect_notebook(notebook)
+    parameters = {name: value for name, value in parameters.items() if name in known}
     with paths.whole(output) as part:
         try:
             papermill.execute_notebook(

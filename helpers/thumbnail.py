@@ -69,16 +69,10 @@ def prepare_photo(
             classes=None if classes is None else shrink_classes(classes, size, factor),
             rounding=_rounding(lightness, ab, *stored) if measure else None,
         )
-    except FileNotFoundError:
-        return "gone before it was read"
     except PermissionError:
         return "no permission to read it"
-    except BadPhotoError as error:
-        return str(error)
-    except MemoryError:
-        return "too large for this machine's memory"
     except Exception as error:  # whatever a decoder raises on a damaged file is a reason
-        return f"damaged or cut off ({error})"
+        return decode.reason(error)
 
 
 def shrink_classes(path: Path, size: tuple[int, int], factor: int) -> np.ndarray:

@@ -30,7 +30,7 @@ EPILOG = """models:
                 epochs); its weights load into helpers.model.ColorizeCNN by safetensors.torch
   published     the same by the report's recipe (rate 1e-5, 375 batches)
   street_unet   what ./run_all.sh ships (830 batches at a rate that rises and falls, to 2e-3);
-                python -m helpers.fit_unet has all its options, and further photos
+                python -m helpers.fit_unet has all its options
 
 several processes:
   torchrun --nproc-per-node=2 -m helpers.training synthetic --batch-size 8 --output new.safetensors
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("data", metavar="DATA", help="synthetic, streetview, or a folder of photos")
+    add("--extra", metavar="FOLDER", help="further photos, for training only")
     add("--output", required=True, type=Path, metavar="FILE", help="the .safetensors to write")
     add("--model", choices=list(MODELS), default="colorize_cnn", help="default: colorize_cnn")
     length = made.add_mutually_exclusive_group()
@@ -93,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
         set_threads(options.threads)
         paths.PREPARED.mkdir(parents=True, exist_ok=True)
         with FileLock(paths.PREPARED / ".training.lock"):  # the others find what one prepared
-            prepared = preprocessing.prepare(options.data, images=options.images)
+            prepared = preprocessing.prepare(options.data, options.images, options.extra)
         with distributed.group(device) as device:
             speaks = distributed.rank() == 0
             write, told = MODELS[options.model](options, prepared, kept, device)

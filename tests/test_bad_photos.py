@@ -211,7 +211,9 @@ def test_a_photo_that_vanishes_is_named(folder, monkeypatch):
 
     monkeypatch.setattr(thumbnail, "prepare_photo", vanishing)
     prepared = prepare(folder, workers=1)
-    assert prepared.rejected.values.tolist() == [["000004_2.jpg", "gone before it was read"]]
+    assert prepared.rejected.values.tolist() == [
+        ["000004_2.jpg", "no such file (gone before it was read?)"]
+    ]
     assert len(prepared.photos) == 35
 
 

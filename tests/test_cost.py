@@ -60,6 +60,12 @@ def test_the_interval_is_that_of_a_general_fitter():
     assert halves[0] == pytest.approx(expected, rel=1e-3)
 
 
+def test_noise_does_not_make_more_photos_cheaper():
+    falling = step(2, [60, 80, 100, 120], seconds=lambda n: 5 - n / 100 + n * n / 1e5)
+    values, halves = cost.foretell(falling, "seconds", [1000, 62058])
+    assert values[0] == values[1] > 0 and np.isfinite(halves).all()
+
+
 def test_points_just_enough_leave_the_doubt_unknown_and_fewer_are_refused():
     made = step(2, [100, 200, 400], seconds=lambda n: n * n)
     values, halves = cost.foretell(made, "seconds", 1000)
