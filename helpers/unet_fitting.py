@@ -21,7 +21,7 @@ from .devices import keep_memory
 from .heads import new_model
 from .street_unet import WIDTHS, StreetUnet
 
-CORNERS = (0, 99, 600, 720, 830)  # steps between which the rate is a straight line
+CORNERS = (0, 99, 600, 720, 830)  # of 830 steps: between them the rate is a straight line
 HEIGHTS = (0.01, 1, 1, 0.7, 0)  # of the recipe's rate
 LOOKS = 8  # at the validation photos, on the way
 AT_ONCE = 32  # photos in one pass through a network that learns nothing
@@ -42,7 +42,7 @@ class Recipe:
     whether to multiply and add with 16 bits where PyTorch's autocast does.
     """
 
-    steps: int = _option(830, "batches")
+    steps: int = _option(2400, "batches")
     batch: int = _option(16, "photos in a batch")
     rate: float = _option(2e-3, "AdamW's learning rate at its highest")
     decay: float = _option(0.05, "AdamW's weight decay")
@@ -77,7 +77,7 @@ class Trained:
 def rate_at(step: int, recipe: Recipe) -> float:
     """Learning rate of a step: it rises, stays, falls slowly and then fast, to about 0.
 
-    The corners are those of the shipped run; a run of another length keeps their shares.
+    CORNERS were tuned on a run of that length; one of another length keeps their shares.
     """
     return recipe.rate * float(np.interp(step * CORNERS[-1] / recipe.steps, CORNERS, HEIGHTS))
 

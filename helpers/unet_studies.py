@@ -26,7 +26,7 @@ from . import (
 from .augment import Photos
 from .baselines import matching_gain
 from .evaluation import Evaluation
-from .fit_unet import Groups, groups
+from .fit_unet import CHANGES, Groups, groups
 from .heads import Regression
 from .preprocessing import PreparedSet
 from .results import LARGE, TINY, Run
@@ -48,6 +48,7 @@ SEVERAL = ("bins, weighted", "L2")  # heads that are trained with every seed of 
 STEPS = {
     "as the base": {},
     "photos as they are": {"changes": "none"},
+    "photos cropped and lit otherwise, too": {"changes": "all"},
     "weights not averaged": {"average": 0.0},
     "no look at the whole picture": {"context": False},
 }
@@ -85,7 +86,10 @@ def base(run: Run, prepared: PreparedSet) -> Base:
     """The studies of a run: its photos, and the recipe that each changes in one thing."""
     profile = run.profile
     recipe = Recipe(
-        steps=profile.unet_study_batches, widths=profile.unet_study_widths, seed=run.seed
+        steps=profile.unet_study_batches,
+        widths=profile.unet_study_widths,
+        seed=run.seed,
+        changes=CHANGES,
     )
     return Base(run, prepared, groups(prepared), recipe)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from . import COLORS, new
 
@@ -48,7 +49,12 @@ def more(panels: dict[str, pd.DataFrame], units: dict[str, str]) -> Figure:
             color=COLORS["street_unet"],
         )  # fmt: skip
         axis.set(xscale="log", title=title, xlabel=units[title])
-        axis.set_xticks(table.value, [f"{v:g}" for v in table.value], fontsize=8)
+        axis.set_xticks(table.value, [_short(v) for v in table.value], fontsize=8)
         axis.minorticks_off()
     axes[0, 0].set_ylabel("square error, multiples of gray's")
     return figure
+
+
+def _short(number: float) -> str:
+    """Three digits and a letter: 2631840 is 2.63M."""
+    return EngFormatter(sep="")(float(f"{number:.3g}"))
