@@ -95,7 +95,7 @@ def _text(value: float, half: float | None, unit: str) -> str:
 def summary(record: dict | None) -> str:
     """Where the numbers come from, what "~" means, what breaks first; or that there are none."""
     if record is None:
-        return "Not measured yet: python benchmarks/cost.py --json data/measured/cost.json does it."
+        return "No record here: python benchmarks/cost.py --json data/measured/cost.json makes one."
     machine, limits = record["environment"], record["limits"]
     counts = sorted({p["photos"] for step in record["steps"].values() for p in step["points"]})
     return (

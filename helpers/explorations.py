@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from . import checkpoint, fitting, laws, model, paths, results, studies, timings
+from . import checkpoint, fitting, laws, model, studies, timings
 from .baselines import nearest_copy
 from .batches import Photos, order
 from .fitting import Recipe
@@ -146,46 +146,3 @@ def leak(prepared: PreparedSet) -> tuple[Study, Study]:
         for allowed in (stretches, by_photo)
     )
     return tuple(studies.measure(ab, prepared) for ab in copies)
-
-
-def judge(run: Run, key: str, estimate: Estimate) -> str:
-    """Record a claim; one without an interval (too few places) stays open. A line to print."""
-    value, interval = estimate
-    known = bool(np.isfinite([value, *interval]).all())
-    claim = run.claim(key, value if known else None, interval if known else None)
-    return (
-        f"{claim['verdict']:8}{value:9.3f} [{interval[0]:.3f}, {interval[1]:.3f}]  {claim['text']}"
-    )
-
-
-def claims_table(run: Run) -> pd.DataFrame:
-    """Every claim of data/claims.toml as this run's notebooks have judged it so far.
-
-    Columns: claim, source, measured, interval, band, verdict, and what each full run on real
-    photos that is kept in data/measured/ said.
-    """
-    judged = _judged([results.load(p) for p in sorted((run.folder / "parts").glob("*.json"))])
-    measured = {path.stem: results.load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
-    kept = {name: _judged([run]) for name, run in measured.items() if "claims" in run}
-    rows = []
-    for key, known in results.claims_file().items():
-        claim = judged.get(key, {"measured": None, "interval": None, "verdict": "unclear"})
-        row = {"claim": known["text"], "source": known["source"]}
-        row |= {"measured": _number(claim["measured"]), "interval": _span(claim["interval"])}
-        row |= {"band": _span(known["band"]), "verdict": claim["verdict"]}
-        for name, claims in kept.items():
-            row[name] = claims[key]["verdict"] if key in claims else "-"
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _judged(parts: list[dict]) -> dict[str, dict]:
-    return {claim["key"]: claim for part in parts for claim in part.get("claims", [])}
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
-
-
-def _span(interval) -> str:
-    return "-" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}"

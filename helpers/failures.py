@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from . import color, metrics
-from .evaluation import bootstrap, interval
+from .intervals import as_text, bootstrap, interval
 
 CHROMA_EDGES = (0, 5, 10, 20, 30, 50)  # ab units; the last group has no upper end
 VIVID = 30  # chroma above which `reasons` counts a pixel apart
@@ -78,6 +78,37 @@ def by_group(
     columns |= {"mse_vs_gray_low": limits[:, 0], "mse_vs_gray_high": limits[:, 1]}
     table = pd.DataFrame(columns, index=list(names)).replace([np.inf, -np.inf], np.nan)
     return Groups(table, draws)
+
+
+def against_gray(table: pd.DataFrame) -> pd.Series:
+    """For each group of `by_group`'s table "better", "worse" or "not told apart" from gray.
+
+    By the interval of mse_vs_gray; groups without pixels are left out.
+    """
+    kept = table[table.pixels > 0]
+    verdicts = np.select(
+        [kept.mse_vs_gray_low > 1, kept.mse_vs_gray_high < 1], ["worse", "better"], "not told apart"
+    )
+    return pd.Series(verdicts, kept.index)
+
+
+def weaknesses(kinds: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Groups of pixels in which a model is not shown to beat gray, the worst first, as text.
+
+    kinds: tables of `by_group` by what their groups are ("true chroma", "class"). Shares are of
+    all pixels, and of the whole square error.
+    """
+    rows = []
+    for kind, table in kinds.items():
+        for group, verdict in against_gray(table).items():
+            row = table.loc[group]
+            limits = (row.mse_vs_gray, row.mse_vs_gray_low, row.mse_vs_gray_high)
+            if verdict != "better":
+                rows.append([f"{kind} {group}", row.mse_vs_gray, as_text(limits, 2), verdict,
+                             f"{row.pixels:.1%}", f"{row.error:.1%}"])  # fmt: skip
+    names = ["where", "sorted", "error over gray's", "against gray", "pixels", "of the whole error"]
+    found = pd.DataFrame(rows, columns=names).sort_values("sorted", ascending=False)
+    return found.drop(columns="sorted").set_index("where").rename_axis(None)
 
 
 def chroma_groups(truth: np.ndarray) -> np.ndarray:

@@ -83,7 +83,7 @@ def published_curve(loss: str) -> np.ndarray:
 
     It kept moving averages of ten batches, with zeros for the batches before the first. Each
     differs from the one before it by a tenth of (the batch that came in less the one that went
-    out), so all 375 losses of "mse" and all 259 of "l1" can be had back, exactly up to rounding.
+    out), so all 375 losses of "mse" and all 259 of "l1" can be recovered, exactly up to rounding.
     """
     table = pd.read_csv(paths.PUBLISHED / "published_loss.csv")
     averages = table.loc[table.loss == loss, "moving_average"].to_numpy()
@@ -140,7 +140,7 @@ def exponential_over_square(widths, seconds) -> float:
 
 
 def last_over_trend(widths, seconds) -> float:
-    """Time of the last width over what the better law of the widths before it foretells."""
+    """Time of the last width over what the better law of the widths before it predicts."""
     laws = time_laws(widths[:-1], seconds[:-1])
     law = min(laws, key=lambda name: laws[name][0])
     return float(seconds[-1] / foretell(law, laws[law][1], widths[-1]))

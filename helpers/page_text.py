@@ -1,11 +1,16 @@
-"""How does a cell of prose become HTML: its numbers, formulas, links and headings?"""
+"""How does a cell become HTML: its numbers, formulas, links, headings and tables?"""
 
 import re
 from html import escape
 
+from bs4 import BeautifulSoup
 from latex2mathml import converter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from .results import PROFILES
+
+NEAR = 0.05  # how far off its band a claim may lie for the page to say that it just missed
+NUMERIC = re.compile(r"[-−+–]?[\d.,]*\s?%?(\s*(to|–|±)\s*[-−+]?[\d.,]+)?(\s*[(\[].*[)\]])?|nan")
 KEY = re.compile(r"\{\{\s*([\w.-]+)\s*(?::([^{}]*))?\}\}")
 
 
@@ -99,3 +104,61 @@ class Prose(IPythonRenderer):
     def render_cell(self, source: str) -> str:
         """One cell's Markdown to HTML."""
         return MarkdownWithMath(renderer=self).render(source)
+
+
+def miss_text(claim: dict) -> str:
+    """By how little a claim that fails misses its band; empty where it is not a little."""
+    if claim["verdict"] != "fails":
+        return ""
+    bound = min(claim["band"], key=lambda edge: abs(edge - claim["measured"]))
+    miss = abs(claim["measured"] / bound - 1) if bound else 1
+    return f"misses the band by {miss:.1%}".replace("%", " %") if miss < NEAR else ""
+
+
+def training_text(run: dict) -> str:
+    """How the training of colorize_cnn ended in a run, as far as its results.json tells."""
+    best = run.get("training", {}).get("best_epochs", {})
+    profile = PROFILES.get(run["profile"])
+    if not best or profile is None:
+        return "trained longer"
+    limit = profile.epochs
+    cut = [epoch for epoch in best.values() if epoch + profile.patience > limit]
+    if not cut:
+        return "trained until validation stopped improving"
+    seeds = f" for {len(cut)} of {len(best)} seeds" if len(best) > 1 else ""
+    return f"trained longer but cut off{seeds} by the limit of {limit} passes"
+
+
+def table(html: str) -> str:
+    """A table of pandas in the page's own style.
+
+    An empty head cell is no head, the names of index and columns share one row, row numbers that
+    only count are left out, and heads stand over their numbers or words.
+    """
+    soup = BeautifulSoup(re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL), "html.parser")
+    for tag in soup.find_all(True):
+        for name in ("border", "style"):
+            tag.attrs.pop(name, None)
+    heads, rows = (
+        [row.find_all(["th", "td"]) for row in part.find_all("tr")] if part else []
+        for part in (soup.thead, soup.tbody)
+    )
+    if len({len(row) for row in heads + rows}) != 1:
+        heads = []  # cells that span several are left as they are
+    if len(heads) == 2 and not any(cell.get_text(strip=True) for cell in heads[1][1:]):
+        heads[0][0].string = heads[1][0].get_text(strip=True)
+        heads.pop()[0].parent.decompose()
+    if len(heads) == 1:
+        counted = [row[0].get_text(strip=True) for row in rows] == [*map(str, range(len(rows)))]
+        if rows and counted and not heads[0][0].get_text(strip=True):
+            for row in (heads[0], *rows):
+                row.pop(0).decompose()
+        for column, name in enumerate(heads[0]):
+            texts = [row[column].get_text(strip=True) for row in rows]
+            if 2 * sum(NUMERIC.fullmatch(text) is None for text in texts) > len(texts):
+                for cell in (name, *(row[column] for row in rows)):
+                    cell["class"] = "text"
+    for cell in soup.find_all("th"):
+        if not cell.get_text(strip=True):
+            cell.name = "td"
+    return str(soup)

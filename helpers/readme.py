@@ -45,9 +45,9 @@ def findings(measured: dict) -> str:
         f"all.\nThe same network trained until validation stops improving "
         f"{verdict['trained_beats_gray']} it, at {trained['mse_vs_gray']:.2f} times, with "
         f"{trained['chroma_ratio']:.0%} of the true chroma.\n"
-        f"The network made for it, `street_unet`, comes to {accurate['mse_vs_gray']:.2f} times at "
-        f"its most faithful and to {unet['mse_vs_gray']:.2f} times, with "
-        f"{unet['chroma_ratio']:.0%} of the true chroma, at the operating point that ships.\n"
+        f"The network made for it, `street_unet`, comes to {accurate['mse_vs_gray']:.2f} times "
+        f"when tuned for least error and to {unet['mse_vs_gray']:.2f} times, with "
+        f"{unet['chroma_ratio']:.0%} of the true chroma, at its colorful setting.\n"
         f"Of {len(verdicts)} checkable sentences of the report {verdicts.count('holds')} hold, "
         f"{verdicts.count('fails')} fail and {verdicts.count('unclear')} stay open."
     )

@@ -7,6 +7,7 @@ into helpers/page/page.html.j2. Style and script go into the page: it needs noth
 import base64
 import copy
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
@@ -16,12 +17,22 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from . import page_checks, paths
-from .page_text import PageError, Prose, fill
+from .page_text import (
+    PageError,
+    Prose,
+    fill,
+    miss_text,
+    table,
+    training_text,
+)
 from .results import load
+from .verdicts import band_text, number_text
 
 PAGE = Path(__file__).parent / "page"
 HIDDEN = "no-report"  # the tag of cells that stay in the notebook
 HEADLINE = "samples"  # the figure that opens the page
+FILTERS = {"number": number_text, "band": band_text, "miss": miss_text}
+PRIVATE = ("papermill", "execution", "widgets")  # metadata that tells of one machine's one run
 
 
 def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
@@ -36,7 +47,12 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
     figures = [words for book in books.values() for _, _, words in page_checks.pictures(book)]
     numbers = {words["name"]: number for number, words in enumerate(figures, 1)}
     problems = [line for book in books.values() for line in page_checks.notebook_problems(book)]
-    chapters = [_chapter(stem, book, numbers, results, problems) for stem, book in books.items()]
+    measured = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
+    recorded = {name: run for name, run in measured.items() if "claims" in run}
+    claims = _claims(results, recorded, books)
+    chapters = [
+        _chapter(stem, book, numbers, results, claims, problems) for stem, book in books.items()
+    ]
     frame = Environment(
         loader=FileSystemLoader(PAGE),
         autoescape=True,
@@ -44,19 +60,18 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    frame.filters |= {"number": number_text, "band": band_text}
-    measured = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
-    recorded = {name: run for name, run in measured.items() if "claims" in run}
+    frame.filters |= FILTERS | {"training": training_text}
     data = run_folder.name.removesuffix(f"-{results['profile']}")
     html = frame.get_template("page.html.j2").render(
         results=results,
         recorded=recorded,
-        claims=_claims(results, recorded, books),
+        claims=claims,
         chapters=chapters,
         picture=next((words for words in figures if words["name"] == HEADLINE), None),
         numbers=numbers,
         data=data,
         command=results.get("command", _command(data, results["profile"])),
+        built=f"{datetime.now(UTC):%Y-%m-%d}",
         style=Markup(_style()),
         script=Markup((PAGE / "page.js").read_text(encoding="utf-8")),
     )
@@ -68,35 +83,11 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
     return out
 
 
-def number_text(value: float | None) -> str:
-    """A number as one reads it: three significant digits, powers of ten as such."""
-    if value is None:
-        return "not measured"
-    if value == 0 or (float(value).is_integer() and 10 <= abs(value) < 1e6):
-        return f"{value:,.0f}"
-    if not 1e-3 <= abs(value) < 1e6:
-        mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
-
-
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def band_text(band: list[float]) -> str:
-    """A band in words; a bound that is there only to be a bound is left out."""
-    low, high = band
-    if low == high:
-        return f"is {low:g}"
-    if low == 0:
-        return f"is at most {high:g}"
-    if low > 0 and high / low >= 20:
-        return f"is at least {low:g}"
-    return f"lies in {low:g} to {high:g}"
-
-
 def _read(path: Path):
     book = nbformat.read(path, as_version=4)
+    for cell in book.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = re.sub(r'"/(?:[^"]*/)?([^"/]*)"', r'"\1"', cell.source)
     book.metadata["page_source"] = _without_outputs(book)
     for number, cell in enumerate(book.cells, 1):
         cell.metadata["page_id"] = f"{path.stem}-cell-{cell.id}"
@@ -110,8 +101,11 @@ def _read(path: Path):
 
 
 def _without_outputs(book) -> str:
-    """The notebook to be saved from the page, as base64."""
+    """The notebook to be saved from the page, as base64; nothing in it tells of one machine."""
     bare = copy.deepcopy(book)
+    for part in (bare, *bare.cells):
+        for word in PRIVATE:
+            part.metadata.pop(word, None)
     for cell in bare.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -127,7 +121,9 @@ def _source(data: dict, words: dict) -> str:
     return f"data:{mime};base64,{data[mime].replace(chr(10), '')}"
 
 
-def _chapter(stem: str, book, numbers: dict, results: dict, problems: list[str]) -> dict:
+def _chapter(
+    stem: str, book, numbers: dict, results: dict, claims: list[dict], problems: list[str]
+) -> dict:
     quick = results["profile"] == "quick"
     prose = Prose(stem, numbers, '<p><span class="mark">quick run</span></p>' if quick else "")
 
@@ -142,9 +138,9 @@ def _chapter(stem: str, book, numbers: dict, results: dict, problems: list[str])
     exporter = HTMLExporter(
         template_name=PAGE.name,
         extra_template_basedirs=[str(PAGE.parent)],
-        filters={"prose": render, "table": _table},
+        filters={"prose": render, "table": table, **FILTERS},
     )
-    resources = {"numbers": numbers, "quick": quick}
+    resources = {"numbers": numbers, "quick": quick, "claims": claims}
     html, _ = exporter.from_notebook_node(book, resources)
     title = re.search(rf'<h2 id="{stem}">(.*?)</h2>', html)
     if not title:
@@ -158,34 +154,33 @@ def _chapter(stem: str, book, numbers: dict, results: dict, problems: list[str])
     }
 
 
-def _table(html: str) -> str:
-    """A table of pandas in the page's own style; an empty head cell is no head."""
-    html = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
-    html = re.sub(r"<th([^>]*)>\s*</th>", r"<td\1></td>", html)
-    return html.replace(' border="1"', "").replace(' style="text-align: right;"', "")
-
-
 def _claims(results: dict, recorded: dict, books: dict) -> list[dict]:
-    """Claims in order, each with the verdicts of recorded runs and a link to its evidence."""
+    """Claims in order, each with the verdicts of recorded runs, and where its evidence stands.
+
+    `cell` is the cell that judges it, None where that is not on the page; `evidence` is what to
+    link: the verdict below that cell, else the chapter, else None.
+    """
     past = [{claim["key"]: claim for claim in run["claims"]} for run in recorded.values()]
-    return [
-        claim
-        | {
-            "recorded": [run.get(claim["key"]) for run in past],
-            "evidence": _evidence(claim["key"], claim.get("notebook", claim["where"]), books),
-        }
-        for claim in results["claims"]
-    ]
+    found = []
+    for claim in results["claims"]:
+        stem = claim.get("notebook", claim["where"])
+        cell = _evidence(claim["key"], books[stem]) if stem in books else None
+        chapter = stem if stem in books else None
+        found.append(
+            claim
+            | {"recorded": [run.get(claim["key"]) for run in past], "cell": cell}
+            | {"evidence": f"evidence-{claim['key']}" if cell else chapter}
+        )
+    return found
 
 
-def _evidence(key: str, stem: str, books: dict) -> str | None:
-    """The cell that names the claim, else the chapter; None where that is not on the page."""
-    if stem not in books:
-        return None
+def _evidence(key: str, book) -> str | None:
+    """The last cell that names the claim, else the last that judges claims named elsewhere."""
     quoted = (f'"{key}"', f'"{key.removesuffix("_csv")}"')
-    code = [cell for cell in books[stem].cells if cell.cell_type == "code"]
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
     named = [cell for cell in code if any(name in cell.source for name in quoted)]
-    return named[-1].metadata.page_id if named else stem
+    judging = [cell for cell in code if "run.claim(" in cell.source]
+    return (named or judging)[-1].metadata.page_id if named or judging else None
 
 
 def _command(data: str, profile: str) -> str:

@@ -231,16 +231,13 @@ def predict(model, lightness: np.ndarray, point: OperatingPoint = MEAN) -> np.nd
 
 
 def table(found: Evaluation) -> pd.DataFrame:
-    """Models x METRICS as numbers, mse_vs_gray with _low and _high; for figures and records."""
+    """Models x METRICS as numbers, mse_vs_gray with _low and _high; for figures and records.
+
+    `study_tables` turns it into text.
+    """
     kept = found.estimates[list(METRICS)].copy()
     limits = np.array([found.interval(model, "mse_vs_gray") for model in kept.index])
     return kept.assign(mse_vs_gray_low=limits[:, 0], mse_vs_gray_high=limits[:, 1])
-
-
-def per_doubling(table: pd.DataFrame) -> float:
-    """How the error changes with each doubling of `value`: the slope of a straight line in logs."""
-    slope = np.polyfit(np.log2(table.value), np.log2(table.mse_vs_gray), 1)[0]
-    return float(2**slope - 1)
 
 
 def as_records(tables: dict[str, pd.DataFrame]) -> dict[str, dict]:

@@ -13,7 +13,7 @@ from photo_samples import street
 from scipy.optimize import curve_fit
 from scipy.stats import t
 
-from helpers import cost, explorations, paths, results
+from helpers import cost, paths, results, verdicts
 
 COUNTS = np.array([500, 1000, 2000, 4000, 6000])
 SCRIPT = paths.ROOT / "benchmarks" / "cost.py"
@@ -124,7 +124,7 @@ def test_the_record_is_not_taken_for_a_run_on_real_photos(known, tmp_path, monke
     monkeypatch.setattr(paths, "MEASURED", tmp_path / "measured")
     results.save(paths.MEASURED / "cost.json", known)
     results.save(paths.MEASURED / "real.json", {"claims": []})
-    columns = list(explorations.claims_table(results.start("05_explorations")))
+    columns = list(verdicts.claims_table(results.start("05_explorations")))
     assert "real" in columns and "cost" not in columns
 
 

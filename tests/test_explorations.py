@@ -1,4 +1,4 @@
-"""The explorations: losses in one unit, stacks, the leak, the table of claims."""
+"""The explorations: losses in one unit, stacks, the leak."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 import torch
 from study_samples import prepared, run  # noqa: F401
 
-from helpers import explorations, laws, model, paths, results, studies, training
+from helpers import explorations, laws, model, studies, training
 from helpers.fitting import Recipe
 
 
@@ -146,34 +146,3 @@ def test_the_copy_never_comes_from_the_photo_itself_nor_from_extra_ones(monkeypa
     assert (by_stretches.sum(axis=1) == 14).all() and (by_photo.sum(axis=1) == 14).all()
     assert not by_photo[np.arange(8), data.indices("test")].any()
     assert by_photo[:, :8].any()
-
-
-def test_a_claim_is_judged_by_its_band_and_printed(run):  # noqa: F811
-    line = explorations.judge(run, "deeper_network", (0.5, (0.4, 0.6)))
-    assert line.startswith("holds") and "0.500 [0.400, 0.600]" in line and "deeper" in line
-    assert explorations.judge(run, "deeper_network", (2.0, (1.9, 2.1))).startswith("fails")
-
-
-def test_a_claim_without_an_interval_stays_open(run):  # noqa: F811
-    line = explorations.judge(run, "deeper_network", (0.5, (np.nan, np.nan)))
-    assert line.startswith("unclear")
-    (claim,) = results.load(run.folder / "parts" / f"{run.notebook}.json")["claims"]
-    assert claim["measured"] is None
-
-
-def test_the_table_has_every_claim_judged_or_not(run, tmp_path, monkeypatch):  # noqa: F811
-    measured = {"claims": [{"key": "vibrant", "verdict": "fails"}]}
-    results.save(tmp_path / "measured" / "thumbnails-full.json", measured)
-    monkeypatch.setattr(paths, "MEASURED", tmp_path / "measured")
-    explorations.judge(run, "deeper_network", (0.5, (0.4, 0.6)))
-    other = results.start("03_training")
-    other.claim("level_7e4", 5e-4)
-    table = explorations.claims_table(run).set_index("claim")
-    known = results.claims_file()
-    assert list(table.index) == [claim["text"] for claim in known.values()]
-    deeper = table.loc[known["deeper_network"]["text"]]
-    assert tuple(deeper) == ("report", "0.5", "0.4 to 0.6", "0 to 0.999", "holds", "-")
-    assert table.loc[known["level_7e4"]["text"], "verdict"] == "fails"
-    vibrant = table.loc[known["vibrant"]["text"]]
-    assert (vibrant.measured, vibrant.verdict) == ("-", "unclear")
-    assert vibrant["thumbnails-full"] == "fails"

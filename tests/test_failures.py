@@ -131,3 +131,27 @@ def test_reasons_for_an_error_are_those_of_a_loop_and_add_up_to_one():
             if np.hypot(*(truth[2, y, x].astype(float) - 128)) > 30:
                 vivid += (rest[y, x] ** 2).sum()
     assert found.vivid[2] == pytest.approx(vivid / (wrong**2).sum(), rel=1e-4)
+
+
+def groups(**rows):
+    """A table of by_group: for each name pixels, error, mse_vs_gray and its interval."""
+    names = ["pixels", "error", "mse_vs_gray", "mse_vs_gray_low", "mse_vs_gray_high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names)
+
+
+def test_a_group_is_better_or_worse_than_gray_only_where_its_interval_leaves_one():
+    table = groups(
+        road=(0.5, 0.4, 1.4, 1.2, 1.6), sky=(0.3, 0.2, 0.4, 0.3, 0.5),
+        door=(0.2, 0.4, 0.9, 0.7, 1.1), cat=(0, 0, np.nan, np.nan, np.nan),
+    )  # fmt: skip
+    found = failures.against_gray(table)
+    assert dict(found) == {"road": "worse", "sky": "better", "door": "not told apart"}
+
+
+def test_weaknesses_are_the_groups_that_do_not_beat_gray_the_worst_first():
+    classes = groups(door=(0.2, 0.4, 0.9, 0.7, 1.1), sky=(0.3, 0.2, 0.4, 0.3, 0.5))
+    chromas = groups(dull=(0.5, 0.1, 4.4, 4.0, 4.8))
+    found = failures.weaknesses({"class": classes, "true chroma": chromas})
+    assert list(found.index) == ["true chroma dull", "class door"]
+    assert list(found.loc["true chroma dull"]) == ["4.40 [4.00, 4.80]", "worse", "50.0%", "10.0%"]
+    assert failures.weaknesses({"class": classes.loc[["sky"]]}).empty

@@ -60,6 +60,41 @@ def test_axe_finds_nothing_with_code_folded_and_open(visit, scheme, width):
     assert [(v["id"], v["nodes"][0]["html"]) for v in folded + unfolded] == []
 
 
+def test_on_a_phone_the_bar_shows_the_chapter_and_the_switch_for_code(visit):
+    page = visit(390, reduced_motion="reduce")
+    page.evaluate("document.getElementById('04_evaluation-The-table').scrollIntoView()")
+    page.wait_for_function("document.querySelector('.here > a')?.hash === '#04_evaluation'")
+    shown = page.locator("nav .here > a")
+    plain = page.locator("nav > ol > li:not(.here) > a").first
+    color = "e => getComputedStyle(e).backgroundColor"
+    assert shown.evaluate(color) != plain.evaluate(color)
+    switch = page.locator("#code-switch").bounding_box()
+    chapter = shown.bounding_box()
+    assert 0 <= switch["x"] < switch["x"] + switch["width"] <= chapter["x"] < 390
+    page.locator("#code-switch").click()
+    assert page.locator("details.code:not([open])").count() == 0
+
+
+def test_on_a_phone_a_drawing_scrolls_instead_of_shrinking_and_nothing_promises_columns(visit):
+    page = visit(390)
+    drawing = page.locator("#fig-loss img").bounding_box()
+    assert drawing["width"] >= 560 > page.locator("#fig-loss .drawing").bounding_box()["width"]
+    assert not page.locator(".sorts").is_visible()
+    for caption in page.locator(".caption").all():
+        box = caption.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert visit(1280).locator(".sorts").is_visible()
+
+
+def test_a_link_to_evidence_lands_on_the_verdict(visit):
+    page = visit(reduced_motion="reduce")
+    page.locator("#claim-vibrant td a").click()
+    page.wait_for_function("location.hash === '#evidence-vibrant'")
+    verdict = page.locator("#evidence-vibrant")
+    assert "0.200" in verdict.inner_text()
+    assert 0 <= verdict.bounding_box()["y"] < 900
+
+
 @pytest.mark.parametrize("width", [1280, 800, 390])
 def test_nothing_is_wider_than_the_window(visit, width):
     page = visit(width)
@@ -111,13 +146,14 @@ def test_every_link_of_the_side_bar_lands_and_the_bar_follows(visit):
 
 def test_a_table_sorts_by_number_and_back(visit):
     page = visit()
-    head = page.locator("table.dataframe th button", has_text="mse")
-    cells = page.locator("table.dataframe tbody td:last-child")
+    table = page.locator('[id="04_evaluation-cell-frame"] table.dataframe')
+    head = table.locator("th button", has_text="mse")
+    cells = table.locator("tbody td:last-child")
     head.click()
     assert cells.all_inner_texts() == ["2.00", "9.50", "10.25", "100.50"]
     head.press("Enter")
     assert cells.all_inner_texts() == ["100.50", "10.25", "9.50", "2.00"]
-    assert page.locator("table.dataframe th[aria-sort=descending]").count() == 1
+    assert table.locator("th[aria-sort=descending]").count() == 1
 
 
 def test_a_click_shows_a_picture_in_full_size_and_escape_closes_it(visit):

@@ -78,12 +78,6 @@ def test_large_pictures_are_predicted_in_smaller_parts_to_the_same_colors(studie
     np.testing.assert_allclose(whole, one_by_one, atol=1e-4)
 
 
-def test_a_power_law_gives_its_own_change_for_each_doubling():
-    value = np.array([100, 200, 800])
-    table = pd.DataFrame({"value": value, "mse_vs_gray": 3 * value**-0.25})
-    assert unet_studies.per_doubling(table) == pytest.approx(2**-0.25 - 1)
-
-
 def test_tables_come_back_as_they_were_recorded(tmp_path, monkeypatch):
     table = pd.DataFrame({"mse_vs_gray": [0.5, np.nan]}, index=["a", "b"])
     run = {"studies": unet_studies.as_records({"heads": table}), "environment": {"commit": "c0"}}

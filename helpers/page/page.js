@@ -1,4 +1,5 @@
 "use strict";
+document.documentElement.classList.add("scripted");
 
 // One switch opens and folds all code.
 const codeSwitch = document.getElementById("code-switch");
@@ -6,7 +7,7 @@ codeSwitch.hidden = false;
 codeSwitch.addEventListener("click", () => {
   const open = codeSwitch.getAttribute("aria-pressed") !== "true";
   codeSwitch.setAttribute("aria-pressed", open);
-  codeSwitch.textContent = open ? "Fold all code" : "Show all code";
+  codeSwitch.querySelector(".long").textContent = open ? "Fold all code" : "Show all code";
   for (const code of document.querySelectorAll("details.code")) code.open = open;
 });
 
@@ -29,7 +30,8 @@ function follow() {
   chapter.classList.add("here");
   const shown = chapter.getBoundingClientRect();
   const frame = bar.getBoundingClientRect();
-  bar.scrollBy(shown.left - frame.left - 8, shown.top < frame.top ? shown.top - frame.top
+  const covered = getComputedStyle(codeSwitch).position === "sticky" ? codeSwitch.offsetWidth : 0;
+  bar.scrollBy(shown.left - frame.left - covered - 8, shown.top < frame.top ? shown.top - frame.top
     : Math.max(0, shown.bottom - frame.bottom));
 }
 addEventListener("scroll", () => requestAnimationFrame(follow), { passive: true });
@@ -43,13 +45,12 @@ function valueOf(row, column) {
   return cell.dataset.value ?? cell.textContent.trim();
 }
 function number(text) {
-  return text === "" ? NaN : Number(text.replace(/[,%\s]/g, "").replace("−", "-"));
+  const found = /^[-+−]?(\d[\d,]*)?\.?\d+/.exec(text);
+  return found ? Number(found[0].replaceAll(",", "").replace("−", "-")) : NaN;
 }
 for (const table of document.querySelectorAll("table")) {
   const heads = table.tHead ? [...table.tHead.rows].at(-1).cells : [];
   const body = table.tBodies[0];
-  for (const cell of body?.querySelectorAll("td") ?? [])
-    if (!/^[-–−+\d.,%\s]*$/.test(cell.textContent) && !cell.dataset.value) cell.classList.add("text");
   if (!body || body.rows.length < 2 || body.querySelector("[rowspan]")) continue;
   for (const head of heads) {
     if (head.tagName !== "TH") continue;
@@ -77,10 +78,11 @@ for (const table of document.querySelectorAll("table")) {
 
 // A click on a picture shows it in full size.
 const full = document.getElementById("full-size");
-for (const picture of document.querySelectorAll("figure > img")) {
+for (const picture of document.querySelectorAll("figure img:not(.layer img)")) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "zoom";
+  picture.parentElement.removeAttribute("tabindex");
   picture.replaceWith(button);
   button.append(picture);
   button.addEventListener("click", () => {

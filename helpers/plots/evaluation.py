@@ -38,7 +38,10 @@ def pictures(columns: dict[str, np.ndarray], rows: list[str] | None = None) -> F
 
 
 def fidelity_and_color(results: dict[str, dict]) -> Figure:
-    """Error against chroma for every model of results["metrics"], with 95 % intervals."""
+    """Error (logarithmic) against chroma for every model of results["metrics"], with intervals.
+
+    `mean` is drawn as a large open mark, since the report's network comes to lie upon it.
+    """
     figure, axis = new(size=(6.4, 4.2))
     axis.axhline(1, color=COLORS["gray"], linewidth=1)
     axis.axvline(1, color=COLORS["truth"], linewidth=1, linestyle=":")
@@ -46,13 +49,18 @@ def fidelity_and_color(results: dict[str, dict]) -> Figure:
         x, y = values["chroma_ratio"], values["mse_vs_gray"]
         derived = model in OTHERS
         axis.errorbar(
-            x, y, fmt="s" if derived else "o",
+            x, y, fmt="D" if model == "mean" else "s" if derived else "o",
             xerr=_arms(x, values["chroma_ratio_low"], values["chroma_ratio_high"]),
             yerr=_arms(y, values["mse_vs_gray_low"], values["mse_vs_gray_high"]),
-            color=_color(model), markerfacecolor="white" if derived else _color(model),
-            linewidth=1, markersize=5, label=model,
+            color=_color(model),
+            markerfacecolor="none" if model == "mean" else "white" if derived else _color(model),
+            linewidth=1, markersize=9 if model == "mean" else 5, label=model,
         )  # fmt: skip
-    axis.set(xlabel="mean chroma, share of the truth's", ylabel="square error, multiples of gray's")
+    axis.set(
+        xlabel="mean chroma, share of the truth's", ylabel="square error, multiples of gray's",
+        yscale="log",
+    )  # fmt: skip
+    _plain_log(axis.yaxis)
     axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 

@@ -42,6 +42,7 @@ def one_unit(curves: dict, first: int, gray: float, settled: dict):
     axis.axhline(gray, color=COLORS["gray"], linestyle="--", label="gray on the photos of training")
     axis.set_xlabel("batch (dotted: 90 % of the way; shaded: 85 to 95 %)")
     axis.set_ylabel("RMSE per channel, ab units")
+    axis.set_ylim(0)
     axis.legend()
     return figure
 

@@ -63,7 +63,7 @@ def unet_curves(losses: dict, validated: dict):
     for errors in validated.values():
         right.plot(errors.keys(), errors.values(), "o-", markersize=3, color=COLORS["street_unet"])
     right.axhline(1, color=COLORS["gray"], linestyle="--", label="always gray")
-    left.set(xlabel="batch", ylabel="weighted cross-entropy, mean of ten batches")
+    left.set(xlabel="batch", ylabel="weighted cross-entropy\n(mean of ten batches)")
     right.set(xlabel="batch", ylabel="square error, multiples of gray's", ylim=0)
     right.legend()
     return figure

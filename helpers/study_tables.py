@@ -1,0 +1,118 @@
+"""How do the studies of `street_unet` read? Takes the tables of `unet_studies`, trains nothing."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import linregress, t
+
+from .intervals import as_text
+
+ERROR = "error over gray's"  # the name of mse_vs_gray with its interval
+UNBROKEN = "\N{NO-BREAK SPACE}"  # keeps a number and its interval on one line
+COLUMNS = {  # of a study: how it is called, digits
+    "delta_e": ("CIEDE2000", 2),
+    "auc": ("AuC", 3),
+    "chroma_ratio": ("chroma", 2),
+    "colorfulness_gap": ("colorfulness gap", 1),
+}
+ROWS = {  # what a study left out or added, as a reader is told
+    "as the base": "nothing left out",
+    "photos as they are": "changes of the photos left out",
+    "photos cropped and lit otherwise, too": "cropping and relighting added",
+    "weights not averaged": "averaging of the weights left out",
+    "no look at the whole picture": "look at the whole picture left out",
+    "photos of elsewhere as well": "photos of elsewhere added",
+}
+ADDED = " added"  # how the name of an addition ends
+
+
+def readable(table: pd.DataFrame, change: bool = False) -> pd.DataFrame:
+    """A study as text: the error with its 95 % interval first, one column for each other metric.
+
+    change: with a second column, the error less that of the first row.
+    """
+    rows = named(table)
+    shown = {ERROR: [_error(row).replace(" ", UNBROKEN) for row in rows.itertuples()]}
+    if change:
+        shown["change"] = [f"{value:+.3f}" for value in _changes(rows)]
+    for column, (name, digits) in COLUMNS.items():
+        if column in rows:
+            shown[name] = rows[column].map(f"{{:.{digits}f}}".format)
+    if "seeds" in rows:
+        shown["seeds"] = rows.seeds
+    return pd.DataFrame(shown, index=rows.index)
+
+
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """The same table, its rows called what a reader understands."""
+    names = table.rename(index=ROWS)
+    return names.rename(index=lambda name: name.replace("trained both", "trained on both"))
+
+
+def steps_said(table: pd.DataFrame) -> str:
+    """What leaving each part out, or adding photos, did to the error; no interval for a change."""
+    rows = named(table)
+    lines = []
+    for name, change in _changes(rows).iloc[1:].items():
+        added = name.endswith(ADDED)
+        helped = change < 0 if added else change > 0
+        if added:
+            what = "it helped" if helped else "it did not help"
+        else:
+            what = "that part had helped" if helped else "that part had not helped"
+        lines.append(f"{name}: error {change:+.3f}, so {what}")
+    return "\n".join(lines)
+
+
+def heads_said(table: pd.DataFrame, reading: str, against: str = "bins, weighted") -> str:
+    """Which heads, read in one way, have intervals apart from that of `against`."""
+    rows = table[table.index.str.endswith(f": {reading}")]
+    rows = rows.rename(index=lambda name: name.split(": ")[0])
+    base = rows.loc[against]
+    kinds = {"worse": [], "better": [], "not told apart, intervals overlap": []}
+    for row in rows.drop(index=against).itertuples():
+        apart = "not told apart, intervals overlap"
+        apart = "worse" if row.mse_vs_gray_low > base.mse_vs_gray_high else apart
+        apart = "better" if row.mse_vs_gray_high < base.mse_vs_gray_low else apart
+        kinds[apart].append(_with_chroma(row.Index, row))
+    said = [f"  {kind}: {'; '.join(names)}" for kind, names in kinds.items() if names]
+    return "\n".join([f"{reading}, against {_with_chroma(against, base)}", *said])
+
+
+def landscapes_said(table: pd.DataFrame) -> str:
+    """What a network that saw one landscape does in the other, and one that saw both."""
+    lines = []
+    for at, other in (("elsewhere", "here"), ("here", "elsewhere")):
+        one = table.loc[f"trained {other}, tried {at}"]
+        worse, better = one.mse_vs_gray_low > 1, one.mse_vs_gray_high < 1
+        word = "worse than" if worse else "better than" if better else "not told apart from"
+        both = table.loc[f"trained both, tried {at}"]
+        lines.append(
+            f"trained {other} and tried {at}: {word} gray there, {_error(one)}; "
+            f"trained on both: {_error(both)}"
+        )
+    return "\n".join(lines)
+
+
+def per_doubling(table: pd.DataFrame) -> tuple[float, tuple[float, float]]:
+    """How the error changes with each doubling of `value`, and its 95 % interval.
+
+    The slope of a straight line in logarithms, by least squares; the interval is that of the line,
+    which takes the errors of the points for independent. NaN for two points.
+    """
+    line = linregress(np.log2(table.value.astype(float)), np.log2(table.mse_vs_gray))
+    free = len(table) - 2
+    half = t.ppf(0.975, free) * line.stderr if free else np.nan
+    low, middle, high = 2.0 ** (line.slope + np.array([-half, 0, half])) - 1
+    return float(middle), (float(low), float(high))
+
+
+def _changes(rows: pd.DataFrame) -> pd.Series:
+    return rows.mse_vs_gray - rows.mse_vs_gray.iloc[0]
+
+
+def _error(row) -> str:
+    return as_text((row.mse_vs_gray, row.mse_vs_gray_low, row.mse_vs_gray_high), 3)
+
+
+def _with_chroma(name: str, row) -> str:
+    return f"{name} ({row.mse_vs_gray:.3f}, chroma {row.chroma_ratio:.2f})"

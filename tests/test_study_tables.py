@@ -1,0 +1,104 @@
+"""How the studies of street_unet read: tables as text, and what is said of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import curve_fit
+from scipy.stats import t
+
+from helpers import study_tables, unet_studies
+
+
+def study(**rows):
+    """Rows of error, its interval and chroma ratio; names as unet_studies gives them."""
+    names = ["mse_vs_gray", "mse_vs_gray_low", "mse_vs_gray_high", "chroma_ratio"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=names)
+
+
+def steps(**changes):
+    rows = {"as the base": (0.5, 0.4, 0.6, 0.4)}
+    rows |= {name: (0.5 + change, 0.4, 0.6, 0.4) for name, change in changes.items()}
+    return study(**rows)
+
+
+def test_every_study_of_a_step_has_a_name_for_readers():
+    assert set(unet_studies.STEPS) < set(study_tables.ROWS)
+
+
+def test_a_table_begins_with_the_error_and_its_interval_then_the_change():
+    shown = study_tables.readable(steps(**{"photos as they are": -0.068}), change=True)
+    assert list(shown.columns) == ["error over gray's", "change", "chroma"]
+    assert list(shown.index) == ["nothing left out", "changes of the photos left out"]
+    assert list(shown.iloc[1]) == [
+        "0.432\N{NO-BREAK SPACE}[0.400,\N{NO-BREAK SPACE}0.600]",
+        "-0.068",
+        "0.40",
+    ]
+    assert "change" not in study_tables.readable(steps())
+
+
+def test_leaving_out_helps_when_the_error_rises_and_adding_when_it_falls():
+    names = {"weights not averaged": 0.02, "no look at the whole picture": -0.01}
+    said = study_tables.steps_said(steps(**names, **{"photos of elsewhere as well": 0.03}))
+    assert said.splitlines() == [
+        "averaging of the weights left out: error +0.020, so that part had helped",
+        "look at the whole picture left out: error -0.010, so that part had not helped",
+        "photos of elsewhere added: error +0.030, so it did not help",
+    ]
+    better = study_tables.steps_said(steps(**{"photos of elsewhere as well": -0.03}))
+    assert better.endswith("error -0.030, so it helped")
+
+
+def test_heads_are_told_apart_by_their_intervals_and_within_one_reading():
+    table = study(
+        **{
+            "bins, weighted: colorful": (0.6, 0.5, 0.7, 0.8),
+            "bins, weighted: faithful": (0.5, 0.4, 0.55, 0.4),
+            "L2, weighted: colorful": (0.62, 0.55, 0.72, 0.9),
+            "L2: colorful": (1.1, 1.0, 1.2, 1.0),
+            "L1: colorful": (0.3, 0.2, 0.4, 1.0),
+            "L2: faithful": (0.58, 0.56, 0.6, 0.5),
+        }
+    )
+    assert study_tables.heads_said(table, "colorful").splitlines() == [
+        "colorful, against bins, weighted (0.600, chroma 0.80)",
+        "  worse: L2 (1.100, chroma 1.00)",
+        "  better: L1 (0.300, chroma 1.00)",
+        "  not told apart, intervals overlap: L2, weighted (0.620, chroma 0.90)",
+    ]
+    assert "worse: L2 (0.580" in study_tables.heads_said(table, "faithful")
+
+
+def test_another_landscape_is_held_against_gray_there():
+    rows = {"here, tried here": (0.57, 0.5, 0.6), "elsewhere, tried elsewhere": (0.8, 0.7, 0.9)}
+    rows |= {"here, tried elsewhere": (1.15, 1.1, 1.2), "elsewhere, tried here": (1.05, 0.99, 1.1)}
+    rows |= {"both, tried here": (0.59, 0.5, 0.6), "both, tried elsewhere": (0.93, 0.91, 0.94)}
+    table = study(**{f"trained {name}": (*row, 0.4) for name, row in rows.items()})
+    away, home = study_tables.landscapes_said(table).splitlines()
+    assert away.startswith("trained here and tried elsewhere: worse than gray there, 1.150 [1.1")
+    assert away.endswith("trained on both: 0.930 [0.910, 0.940]")
+    assert home.startswith("trained elsewhere and tried here: not told apart from gray there")
+    assert "trained on both, tried here" in study_tables.readable(table).index
+
+
+def test_a_power_law_gives_its_own_change_for_each_doubling_without_doubt():
+    value = np.array([100, 200, 800])
+    table = pd.DataFrame({"value": value, "mse_vs_gray": 3 * value**-0.25})
+    change, (low, high) = study_tables.per_doubling(table)
+    assert change == pytest.approx(2**-0.25 - 1) == pytest.approx(low) == pytest.approx(high)
+
+
+def test_the_interval_of_a_doubling_is_that_of_a_general_fitter():
+    table = pd.DataFrame({"value": [120, 236, 472, 948], "mse_vs_gray": [0.62, 0.607, 0.601, 0.57]})
+    x, y = np.log2(table.value), np.log2(table.mse_vs_gray)
+    (_, slope), spread = curve_fit(lambda x, a, b: a + b * x, x, y)
+    half = t.ppf(0.975, 2) * np.sqrt(spread[1, 1])
+    change, limits = study_tables.per_doubling(table)
+    assert change == pytest.approx(2**slope - 1, rel=1e-5)
+    assert limits == pytest.approx((2 ** (slope - half) - 1, 2 ** (slope + half) - 1), rel=1e-4)
+
+
+def test_two_points_have_no_interval():
+    table = pd.DataFrame({"value": [1, 2], "mse_vs_gray": [1.0, 0.5]})
+    change, limits = study_tables.per_doubling(table)
+    assert change == pytest.approx(-0.5) and np.isnan(limits).all()
