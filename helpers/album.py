@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import decode, photo_files, pool, sources, upsampling
+from . import decode, photo_files, pool, sources
 from .coloring import Colorizer
 
 ROOM = 50_000_000  # pixels in memory at a time, of all photos at work; a larger photo goes alone
@@ -115,8 +115,8 @@ def _write_pictures(job: Job, rgb, painted, bits: Tensor, colorizer: Colorizer) 
         photo_files.write_picture(job.targets["compare"], pair)
     if "uncertainty" in job.targets:
         most = math.log2(len(colorizer.model.centers))
-        share = upsampling.bilinear(bits, *small.shape[:2])[0, 0] / most
-        shades = (share.clamp(0, 1) * 255).round().byte().cpu().numpy()
+        share = colorizer.spread(bits, small) / most
+        shades = (share.clip(0, 1) * 255).round().astype(np.uint8)
         photo_files.write_picture(job.targets["uncertainty"], shades)
 
 

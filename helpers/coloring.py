@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from . import bins, paths, recolor, street_unet, upsampling
+from . import bins, paths, recolor, scans, street_unet, upsampling
 from .geometry import SIZE
 from .street_unet import OperatingPoint, StreetUnet
 
@@ -92,16 +92,29 @@ class Colorizer:
         0 is certain; the number of its ab bins' logarithm to base 2, about 6, knows nothing.
         """
         _, bits = self.predict(picture)
-        height, width = picture.shape[:2]
-        return upsampling.bilinear(bits, height, width)[0, 0].cpu().numpy()
+        return self.spread(bits, picture)
+
+    def spread(self, bits: Tensor, picture: np.ndarray) -> np.ndarray:
+        """Bits of `predict` at a picture's size, H x W, float32; 0 in its border."""
+        rows, columns = self.inside(picture)
+        map_of_bits = np.zeros(picture.shape[:2], np.float32)
+        size = rows.stop - rows.start, columns.stop - columns.start
+        map_of_bits[rows, columns] = upsampling.bilinear(bits, *size)[0, 0].cpu().numpy()
+        return map_of_bits
+
+    def inside(self, picture: np.ndarray) -> tuple[slice, slice]:
+        """Rows and columns that get color: all but a scan's border, see `scans.inside`."""
+        eight_bits = picture.dtype == np.uint8
+        return scans.inside(picture if eight_bits else self.gray_version(picture))
 
     def predict(self, picture: np.ndarray) -> tuple[Tensor, Tensor]:
         """What the network says of a picture (as for `colorize`), for `paint`.
 
         Chroma (1 x 2 x M x N, ab units) of at most FINE times the network's size, along the
-        picture's edges; entropy in bits (1 x 1 x h x w).
+        picture's edges; entropy in bits (1 x 1 x h x w). Both of what is `inside`.
         """
-        chroma, bits, guide = self.see(picture)
+        picture = checked(picture)
+        chroma, bits, guide = self.see(picture[self.inside(picture)])
         return upsampling.along_edges(chroma, guide), bits
 
     @torch.inference_mode()
@@ -110,6 +123,7 @@ class Colorizer:
         and the lightness that guides it (1 x 1 x M x N, 0..1), of a picture as for `colorize`.
         """
         gray = self.gray_version(picture)
+        gray = scans.stretched(gray, sized(gray, *network_size(*gray.shape)))
         sizes = [network_size(*gray.shape, scale) for scale in SCALES]
         low = tuple((side + 1) // 2 for side in sizes[-1])
         seen = torch.stack([self._posterior(gray, size, low) for size in sizes])
@@ -130,10 +144,17 @@ class Colorizer:
         height, width = picture.shape[:2]
         whole_numbers = picture.dtype == np.uint8
         painted = np.empty((height, width, 3), np.uint8 if whole_numbers else np.float32)
+        rows, columns = self.inside(picture)
+        size = rows.stop - rows.start, columns.stop - columns.start
         for first, last in strips(height, width):
             luminance = recolor.luminance(recolor.as_tensor(picture[first:last], self.device))
-            a, b = upsampling.bilinear_rows(chroma, first, last, height, width)[0]
-            channels = recolor.with_ab(luminance, a, b)
+            ab = luminance.new_zeros(2, *luminance.shape)
+            top, bottom = max(first, rows.start), min(last, rows.stop)
+            if top < bottom:
+                own = slice(top - first, bottom - first)
+                place = top - rows.start, bottom - rows.start
+                ab[:, own, columns] = upsampling.bilinear_rows(chroma, *place, *size)[0]
+            channels = recolor.with_ab(luminance, *ab)
             channels = [recolor.encoded(channel, whole_numbers) for channel in channels]
             painted[first:last] = torch.stack(channels, dim=-1).cpu().numpy()
         return painted
@@ -152,11 +173,15 @@ class Colorizer:
 
     def _lightness(self, gray: np.ndarray, height: int, width: int) -> Tensor:
         """L / 100 (1 x 1 x height x width) of a gray picture (8 bits) brought to that size."""
-        smaller = height <= gray.shape[0] and width <= gray.shape[1]
-        way = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
-        sized = np.asarray(Image.fromarray(gray).resize((width, height), way))
-        luminance = recolor.luminance(recolor.as_tensor(sized, self.device))
+        luminance = recolor.luminance(recolor.as_tensor(sized(gray, height, width), self.device))
         return (recolor.lightness(luminance) / 100).clamp(0, 1)[None, None]
+
+
+def sized(gray: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A gray picture (8 bits) brought to that size."""
+    smaller = height <= gray.shape[0] and width <= gray.shape[1]
+    way = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(gray).resize((width, height), way))
 
 
 def checked(picture: np.ndarray) -> np.ndarray:

@@ -16,10 +16,16 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from .album import Done, color_album, find_jobs, identity
-from .coloring import MODEL, WEIGHTS, Colorizer
-from .progress import bar
-from .sources import PHOTO_ENDINGS
+try:
+    from .album import Done, color_album, find_jobs, identity
+    from .coloring import MODEL, WEIGHTS, Colorizer
+    from .progress import bar
+    from .sources import PHOTO_ENDINGS
+except KeyboardInterrupt:  # PyTorch takes seconds to load
+    if __name__ != "__main__":
+        raise
+    print("stopped before any photo was colored", file=sys.stderr)
+    raise SystemExit(130) from None
 
 __all__ = ["Colorizer", "main"]
 
@@ -28,9 +34,10 @@ TOLD = 20  # photos named in a list; of further ones the number
 DESCRIPTION = """Color gray photos at their own size; what they show and how light it is stays.
 
 A photo in color is colored from its gray version, and the error is reported. A print in one tone,
-such as sepia, counts as gray: the tone gives way to colors. Cut a paper border off first, it
-misleads the network. JPEG, PNG, WebP and TIFF up to 120 megapixels; each keeps its format, EXIF,
-orientation and color profile."""
+such as sepia, counts as gray: the tone gives way to colors. A white or black border on all four
+sides of a scan stays without color; cut one on fewer sides off first, it misleads the network.
+JPEG, PNG, WebP and TIFF up to 120 megapixels; each keeps its format, EXIF, orientation and color
+profile."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,6 +87,15 @@ def main(arguments: list[str] | None = None) -> int:
     if output.is_file() or (output.suffix.lower() in PHOTO_ENDINGS and not output.is_dir()):
         made.exit(2, f"{made.prog}: --output {shown(output)}: name a folder, not a file\n")
     try:
+        return color_all(made, options, output)
+    except KeyboardInterrupt:
+        print("stopped; the same command with --keep goes on", file=sys.stderr)
+        return 130
+
+
+def color_all(made: argparse.ArgumentParser, options: argparse.Namespace, output: Path) -> int:
+    """Color what the options name into a folder, tell what was done, and return the status."""
+    try:
         output.mkdir(parents=True, exist_ok=True)
         colorizer = Colorizer.load(
             options.weights,
@@ -99,16 +115,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     originals = frozenset(identity(job.photo) for job in jobs if job.photo.exists())
     taken = "overwrite" if options.overwrite else "keep" if options.keep else "error"
-    try:
-        with bar(
-            total=len(jobs), unit="photo", disable=True if len(jobs) < 2 else None
-        ) as shown_bar:
-            for one in color_album(jobs, colorizer, taken, originals):
-                done.append(one)
-                shown_bar.update()
-    except KeyboardInterrupt:
-        print("stopped; the same command with --keep goes on", file=sys.stderr)
-        return 130
+    with bar(total=len(jobs), unit="photo", disable=True if len(jobs) < 2 else None) as shown_bar:
+        for one in color_album(jobs, colorizer, taken, originals):
+            done.append(one)
+            shown_bar.update()
     done.sort(key=lambda one: str(one.photo))
     print(told(done, time.perf_counter() - begun))
     failed = [f"  {shown(one.photo)}: {one.failure}" for one in done if one.failure]
@@ -129,7 +139,8 @@ def told(done: list[Done], seconds: float) -> str:
         lines.append(f"{kept} were there already and were kept")
     toned = sum(one.kind == "toned" for one in colored)
     if toned:
-        lines.append(f"{toned} are in one tone, such as sepia, which was taken for gray")
+        are = "is" if toned == 1 else "are"
+        lines.append(f"{toned} {are} in one tone, such as sepia, which was taken for gray")
     compared = [one for one in colored if one.errors]
     if compared:
         mean = {

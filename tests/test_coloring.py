@@ -68,9 +68,11 @@ def test_three_equal_channels_are_a_gray_picture(colorizer):
 
 def test_strips_leave_no_trace(colorizer, monkeypatch):
     gray = scene(180, 240)
-    whole = colorizer.colorize(gray)
+    scan = np.pad(gray, 20, constant_values=245)
+    whole = [colorizer.colorize(picture) for picture in (gray, scan)]
     monkeypatch.setattr(coloring, "STRIP", 1000)
-    assert np.array_equal(colorizer.colorize(gray), whole)
+    for picture, before in zip((gray, scan), whole):
+        assert np.array_equal(colorizer.colorize(picture), before)
 
 
 def test_the_network_sees_as_many_pixels_as_it_learned_from():
@@ -128,6 +130,32 @@ def test_options_do_what_they_say(weights):
     assert bold.std() > plain.std() > meek.std()
     other = Colorizer.load(weights, model="street_unet_accurate")
     assert other.point.temperature == 1 and other.point.rebalance == 0
+
+
+def test_a_border_of_paper_stays_without_color_and_changes_nothing_inside(colorizer):
+    gray = scene()
+    scan = np.full((120, 150), 245, np.uint8)
+    place = slice(12, 102), slice(10, 130)
+    scan[place] = gray
+    for picture, cut in [(scan, gray), (scan / 255, gray / 255)]:
+        colored = colorizer.colorize(picture)
+        assert np.array_equal(colored[place], colorizer.colorize(cut))
+        assert np.abs(lightness(colored) - lightness(picture)).max() < 0.25
+        colored[place] = 0
+        assert np.ptp(colored, axis=-1).max() < 1e-4
+    bits = colorizer.uncertainty(scan)
+    assert np.array_equal(bits[place], colorizer.uncertainty(gray))
+    bits[place] = 0
+    assert not bits.any()
+
+
+def test_a_faded_print_gets_the_colors_of_a_fresh_one_and_keeps_its_lightness(colorizer):
+    fresh = np.kron(scene(), np.ones((4, 4))) * 0.5 + 45
+    faded = (fresh * 0.5 + 110).astype(np.uint8)
+    fresh_ab, _ = colorizer.predict(fresh.astype(np.uint8))
+    faded_ab, _ = colorizer.predict(faded)
+    assert (faded_ab - fresh_ab).square().mean() < 0.01 * fresh_ab.square().mean()
+    assert np.abs(lightness(colorizer.colorize(faded)) - lightness(faded)).max() < 0.25
 
 
 def test_uncertainty_lies_between_nothing_and_the_logarithm_of_the_bins(colorizer):

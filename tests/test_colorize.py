@@ -189,7 +189,7 @@ def test_a_photo_in_color_is_told_its_error_and_sepia_is_not(run, tmp_path):
     status, said, _ = run(folder)
     assert status == 0
     assert "1 had color" in said and "color.png: CIEDE2000" in said
-    assert "1 are in one tone" in said and "sepia.png" not in said
+    assert "1 is in one tone" in said and "sepia.png" not in said
 
 
 def test_every_bad_photo_is_reported_at_the_end_and_the_others_are_done(run, photos, tmp_path):
@@ -355,3 +355,30 @@ def test_stopped_in_the_middle_it_goes_on_with_keep(weights, photos, tmp_path, w
         Image.open(path).load()
     assert run(photos, "--keep")[0] == 0
     assert all((output / name).exists() for name in files(photos))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently there")
+def test_stopped_while_it_loads_it_says_so_in_a_line(tmp_path):
+    """A sitecustomize sends Ctrl-C when PyTorch is asked for, whatever the speed of the machine."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import signal, sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stop())\n"
+    )
+    command = [sys.executable, "-m", "helpers.colorize", "a.jpg", "--output", tmp_path / "colored"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        command, cwd=paths.ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 130 and not done.stdout
+    assert done.stderr.splitlines() == ["stopped before any photo was colored"]
+
+
+def test_stopped_before_the_first_photo_it_says_so_in_a_line(run, photos, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(colorize.Colorizer, "load", stop)
+    assert run(photos) == (130, "", "stopped; the same command with --keep goes on\n")

@@ -12,7 +12,7 @@ WIDTH = 7.2  # inches of a figure as wide as the page
 def grid(rows: list[dict[str, np.ndarray]], labels: list[str] | None = None) -> Figure:
     """Pictures in rows: each row gives pictures of one size (H x W or H x W x 3, 8 bits) by title.
 
-    labels: what stands at the left of each row.
+    A title that stands above already is not said again. labels: what stands at the left of each row.
     """
     columns = max(len(row) for row in rows)
     heights = [_shape(row)[0] / _shape(row)[1] for row in rows]
@@ -23,9 +23,10 @@ def grid(rows: list[dict[str, np.ndarray]], labels: list[str] | None = None) -> 
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     for axis in axes.flat:
         axis.set_axis_off()
-    for line, row in zip(axes, rows):
-        for axis, (title, image) in zip(line, row.items()):
-            picture(axis, image, title)
+    for line, row, above in zip(axes, rows, [{}, *rows]):
+        for number, (title, image) in enumerate(row.items()):
+            said = [*above][number : number + 1] == [title]
+            picture(line[number], image, "" if said else title)
     for axis, label in zip(axes[:, 0], labels or []):
         axis.text(-0.03, 0.5, label, rotation=90, ha="right", va="center", fontsize=8,
                   transform=axis.transAxes)  # fmt: skip
