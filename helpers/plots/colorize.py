@@ -12,7 +12,7 @@ WIDTH = 7.2  # inches of a figure as wide as the page
 def grid(rows: list[dict[str, np.ndarray]], labels: list[str] | None = None) -> Figure:
     """Pictures in rows: each row gives pictures of one size (H x W or H x W x 3, 8 bits) by title.
 
-    A title that stands above already is not said again. labels: what stands at the left of each row.
+    A title that stands above already is not said again. labels: what stands left of each row.
     """
     columns = max(len(row) for row in rows)
     heights = [_shape(row)[0] / _shape(row)[1] for row in rows]
