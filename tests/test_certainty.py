@@ -27,7 +27,8 @@ def test_an_honest_map_lies_on_the_diagonal():
 
 
 def test_a_map_that_is_too_sure_lies_above_it():
-    assert drawn(factor=2).ratio[0] == pytest.approx(2, rel=0.02)
+    ratio, (low, high) = drawn(factor=2).ratio
+    assert ratio == pytest.approx(2, rel=0.02) and low < ratio < high
 
 
 def test_groups_are_of_equal_size_and_the_surest_comes_first():
@@ -53,3 +54,23 @@ def test_what_a_network_expects_is_the_variance_of_its_bins():
     assert entropy[2, 3, 5] == pytest.approx(-(shares * shares.log2()).sum().item(), rel=1e-3)
     true = ab[2, 6:8, 10:12].float().mean(dim=(0, 1)) - 128
     assert measured[2, 3, 5] == pytest.approx(((mean - true) ** 2).mean().item(), rel=1e-3)
+
+
+def test_photos_of_one_place_are_drawn_together():
+    rng = np.random.default_rng(0)
+    maps = [rng.uniform(1, 100, (10, 6, 6)) for _ in range(3)]
+    alone = certainty.calibration(*maps, pd.Series(range(10)))
+    twice = [np.repeat(each, 2, axis=0) for each in maps]
+    together = certainty.calibration(*twice, pd.Series(np.repeat(range(10), 2)))
+    pd.testing.assert_frame_equal(together.table, alone.table)
+    assert together.ratio[1] == pytest.approx(alone.ratio[1])
+
+
+def test_every_photo_is_read_however_many_pass_at_once(monkeypatch):
+    ab = torch.randint(100, 156, (5, 16, 16, 2), dtype=torch.uint8)
+    lightness = torch.randint(0, 256, (5, 16, 16), dtype=torch.uint8)
+    model = heads.new_model([Photos(lightness, ab)], widths=(8, 8, 8, 8)).eval()
+    whole = certainty.maps(model, lightness.numpy(), ab.numpy())
+    monkeypatch.setattr(certainty, "BATCH", 2)
+    for found, expected in zip(certainty.maps(model, lightness.numpy(), ab.numpy()), whole):
+        np.testing.assert_allclose(found, expected, rtol=1e-3)

@@ -60,6 +60,28 @@ def test_the_interval_is_that_of_a_general_fitter():
     assert halves[0] == pytest.approx(expected, rel=1e-3)
 
 
+def test_errors_of_steps_add_as_independent_ones_do():
+    noisy = step(seconds=lambda n: n / 100 + n % 700 / 100)
+    value, half = cost.foretell(noisy, "seconds", cost.SOUGHT)
+    values, halves = cost._sum([noisy] * 4, "seconds")
+    np.testing.assert_allclose(values, 4 * value)
+    np.testing.assert_allclose(halves, 2 * half)
+
+
+def test_a_limit_may_come_as_early_as_the_upper_edge_of_a_law_and_as_late_as_the_lower():
+    edges = cost._end(cost.SOUGHT, cost.SOUGHT / 2, 30_000)
+    assert edges == pytest.approx((30_000, 20_000, 60_000), rel=0.01)
+    assert cost._photos(*edges) == "at about 30,000 photos~ (20,000 to 60,000)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.416, "0.42 s"), (119, "119 s"), (186, "3.1 min"), (7199, "120 min"), (9000, "2.5 h")],
+)
+def test_times_are_in_the_unit_that_one_would_use(seconds, text):
+    assert cost.time_text(seconds) == text
+
+
 def test_noise_does_not_make_more_photos_cheaper():
     falling = step(2, [60, 80, 100, 120], seconds=lambda n: 5 - n / 100 + n * n / 1e5)
     values, halves = cost.foretell(falling, "seconds", [1000, 62058])

@@ -144,6 +144,15 @@ def test_a_rate_changes_in_place_where_a_captured_step_reads_it():
     assert plain["lr"] == 0.125
 
 
+def test_only_a_gpu_that_works_alone_captures_its_steps(monkeypatch):
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    assert devices.graphed(print, cpu) is print
+    assert isinstance(devices.graphed(print, cuda), Graphed)
+    monkeypatch.setattr(devices.distributed, "ranks", lambda: 2)
+    assert devices.graphed(print, cuda) is print
+    assert not isinstance(devices.rate(0.5, cpu), torch.Tensor)
+
+
 def test_the_faster_number_of_threads_is_taken(monkeypatch):
     threads, clock = [4], [0.0]
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads[-1])

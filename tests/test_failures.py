@@ -53,13 +53,29 @@ def test_the_mean_over_groups_counts_each_the_same(photos):
     assert low < value < high
 
 
+def test_seeds_count_as_their_mean_and_widen_the_interval(photos):
+    truth, ab, places = photos
+    groups = failures.height_groups(8, 2)
+    found, good, bad = (
+        failures.by_group(seeds, truth, groups, places, ["top", "bottom"]).table
+        for seeds in ([ab, 0 * ab], [ab], [0 * ab])
+    )
+    both = (good + bad) / 2
+    np.testing.assert_allclose(found.mse_vs_gray, both.mse_vs_gray, rtol=1e-5)
+    np.testing.assert_allclose(found.rmse_gray, both.rmse_gray, rtol=1e-5)
+    np.testing.assert_allclose(found.rmse**2, (good.rmse**2 + bad.rmse**2) / 2, rtol=1e-5)
+    assert (found.mse_vs_gray_low < good.mse_vs_gray_high).all()
+    assert (found.mse_vs_gray_high > 0.99).all()
+
+
 def test_an_empty_group_is_not_a_number(photos):
     truth, ab, places = photos
     groups = np.zeros(truth.shape[:-1], np.uint8)
     found = failures.by_group([ab], truth, groups, places, ["all", "none"])
     assert found.table.loc["none", "pixels"] == 0
     assert np.isnan(found.table.loc["none", ["rmse", "mse_vs_gray", "mse_vs_gray_low"]]).all()
-    assert np.isnan(found.mean(["all", "none"])[0])
+    value, limits = found.mean(["all", "none"])
+    assert np.isnan(value) and np.isnan(limits).all()
 
 
 def test_chroma_groups_follow_their_names():
@@ -107,6 +123,17 @@ def test_definitions_differ_as_their_formulas_say(photos):
     auc = table["auc"]
     assert auc["less than t, trapezoid over 0..150"] == pytest.approx(np.trapezoid(strict) / 150)
     assert auc["at most t, mean of 151 shares"] == pytest.approx(loose.mean())
+    true_rgb, rgb = (
+        color.join_lab(color.load_lightness(light), x) for x in (color.load_ab(truth), ab)
+    )
+    square = np.square(rgb.astype(float) - true_rgb).mean()
+    assert table["psnr"].iloc[1] == pytest.approx(10 * np.log10(255**2 / square), rel=1e-4)
+    absolute = metrics.colorfulness(rgb, absolute=True).mean()
+    assert table["colorfulness"].iloc[1] == pytest.approx(absolute)
+    prior = metrics.color_weights(truth, 1e-4)[truth[..., 0], truth[..., 1]]
+    area = metrics.auc_of(distance.reshape(truth.shape[:-1]))
+    expected = (prior * area).sum() / prior.sum()
+    assert table["auc_rebalanced"].iloc[1] == pytest.approx(expected)
     ratio = table["rmse"].iloc[1] / table["rmse"].iloc[0]
     assert ratio == pytest.approx(np.sqrt(2))
 

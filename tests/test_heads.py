@@ -79,3 +79,13 @@ def test_without_context_no_block_sees_the_whole_picture(photos):
 def test_an_unknown_head_is_refused(photos):
     with pytest.raises(ValueError, match="no head 'l3'"):
         heads.new_model([photos], head="l3")
+
+
+def test_a_regression_that_has_learned_nothing_predicts_the_mean_color_of_any_shape():
+    ab = torch.randint(140, 200, (3, 16, 24, 2), dtype=torch.uint8)
+    lightness = torch.zeros(3, 16, 24, dtype=torch.uint8)
+    model = heads.new_model([Photos(lightness, ab)], widths=WIDTHS, head="l1").eval()
+    torch.nn.init.zeros_(model.head.weight)
+    found = heads.colors(model, lightness[:, None] / 255)
+    mean = (ab.float() - 128).mean(dim=(0, 1, 2))[:, None, None]
+    assert torch.allclose(found, mean.expand(3, 2, 16, 24), atol=0.01)

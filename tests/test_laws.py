@@ -131,3 +131,25 @@ def test_a_width_on_the_trend_is_once_its_forecast(law):
     assert laws.last_over_trend(widths, seconds) == pytest.approx(1, rel=0.01)
     seconds[-1] *= 3
     assert laws.last_over_trend(widths, seconds) == pytest.approx(3, rel=0.01)
+
+
+@pytest.mark.parametrize("law", ["exponential", "square"])
+def test_curves_are_fitted_without_the_last_width_and_drawn_up_to_it(law):
+    widths = np.array([1, 3, 5, 7, 9])
+    seconds = laws.foretell(law, (0.03, 0.31), widths)
+    expected = seconds[[0, -1]].copy()
+    seconds[-1] *= 3
+    fine, curve = laws.law_curves(widths, seconds)[law]
+    assert (fine[0], fine[-1]) == (1, 9)
+    np.testing.assert_allclose(curve[[0, -1]], expected, rtol=0.01)
+
+
+def test_the_residual_is_the_root_of_the_mean_square_in_seconds():
+    found = laws.time_laws(np.zeros(4), [1, 3, 1, 3])  # of one width, so each law is the mean
+    assert [residual for residual, _ in found.values()] == pytest.approx([1, 1])
+
+
+def test_the_level_is_a_median_that_one_odd_window_does_not_move():
+    curve = np.where(BATCHES < 100, 5.0, 1.0)
+    curve[360] = 1000
+    assert laws.settles_at(curve, 0.89) == 108

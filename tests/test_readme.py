@@ -31,7 +31,7 @@ def test_a_readme_without_its_marks_is_refused():
 
 
 def test_every_file_that_the_readme_links_exists():
-    links = re.findall(r"\]\((?!https?://|#|\.\./\.\./actions)([^)#]+)", TEXT)
+    links = re.findall(r"\]\((?!https?://|#|\.\./\.\./(?:actions|deployments)/)([^)#]+)", TEXT)
     assert links
     for link in links:
         assert (paths.ROOT / link).exists(), link

@@ -33,3 +33,12 @@ def test_another_value_a_missing_model_or_other_photos_do_not(what):
     lines, agree = reproduced.compare(found, numbers())
     assert not agree and lines[-1].startswith("FAIL")
     assert what == "photos" or "recorded 0.5" in lines[1]
+
+
+def test_a_number_that_is_nothing_agrees_with_itself_and_more_photos_do_not():
+    found, recorded = numbers(), numbers()
+    for which in (found, recorded):
+        which["metrics"]["gray"]["chroma_ratio"] = 0.0
+    assert reproduced.compare(found, recorded)[1]
+    found["data"]["photos"] += 1
+    assert not reproduced.compare(found, recorded)[1]

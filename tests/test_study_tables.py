@@ -102,3 +102,11 @@ def test_two_points_have_no_interval():
     table = pd.DataFrame({"value": [1, 2], "mse_vs_gray": [1.0, 0.5]})
     change, limits = study_tables.per_doubling(table)
     assert change == pytest.approx(-0.5) and np.isnan(limits).all()
+
+
+def test_a_head_whose_interval_overlaps_is_not_told_apart_though_its_error_lies_outside():
+    rows = {"bins, weighted": (0.5, 0.4, 0.6, 0.4), "L2": (0.7, 0.55, 0.8, 0.4)}
+    rows |= {"L1": (0.3, 0.2, 0.45, 0.4)}
+    table = study(**{f"{name}: faithful": row for name, row in rows.items()})
+    _, last = study_tables.heads_said(table, "faithful").splitlines()
+    assert last.startswith("  not told apart") and "L2 (0.700" in last and "L1 (0.300" in last
