@@ -264,6 +264,15 @@ def test_an_impossible_recipe_is_refused(options, said):
         Recipe(**options)
 
 
+def test_the_published_recipe_is_the_default_and_a_pass_ends_with_a_whole_batch():
+    published = Recipe()
+    assert (published.loss, published.learning_rate) == ("mse", 1e-5)
+    assert (published.batch_size, published.length(6000)) == (16, 375)
+    passes = Recipe(batch_size=4, batches=None, epochs=3)
+    assert [passes.end_of(epoch, 10) for epoch in (1, 2, 3)] == [3, 5, 8]
+    assert passes.length(10) == 8
+
+
 def test_no_photos_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no photos"):
         fit(build, photos(0), None, SHORT, 0, tmp_path / "fit.pt")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import results, unet_studies
+from helpers import heads, results, unet_studies
 from helpers.augment import Photos
 from helpers.preprocessing import PreparedSet
 from helpers.unet_fitting import Recipe
@@ -50,6 +50,8 @@ def test_heads_are_read_twice_and_those_named_have_every_seed(studies):
         f"{head}: {how}" for head in ("L2", "L1") for how in ("faithful", "colorful")
     ]
     assert found.seeds.tolist() == [2, 2, 1, 1]
+    files = {path.stem for path in (studies.run.folder / "checkpoints").iterdir()}
+    assert files == {"unet-head-L2-seed0", "unet-head-L2-seed1", "unet-head-L1-seed0"}
     assert found.chroma_ratio["L1: colorful"] == pytest.approx(1, abs=0.2)
 
 
@@ -93,3 +95,96 @@ def test_photos_of_elsewhere_join_every_batch(studies):
     both = replace(studies.photos, extra=other)
     alone, joined = studies.train("base"), studies.train("with elsewhere", both)
     assert alone.losses != joined.losses
+
+
+def test_bins_are_read_once_as_faithful_and_once_as_colorful(studies):
+    found = unet_studies.by_head(studies, ("bins",))
+    faithful, colorful = found.loc["bins: faithful"], found.loc["bins: colorful"]
+    assert faithful.mse_vs_gray < colorful.mse_vs_gray
+    assert faithful.chroma_ratio < colorful.chroma_ratio
+
+
+def test_networks_are_judged_by_their_mean_color_on_the_test_photos(studies):
+    trained = studies.train("base")
+    found = unet_studies.table(unet_studies.judge({"base": trained}, studies.prepared)).loc["base"]
+    light = torch.from_numpy(studies.prepared.lightness[30:])[:, None] / 255
+    ab = heads.colors(trained.model, light).permute(0, 2, 3, 1).numpy()
+    predicted = unet_studies.predict(trained.model, studies.prepared.lightness[30:])
+    np.testing.assert_allclose(predicted, ab, atol=1e-4)
+    truth = studies.prepared.ab[30:].astype(float) - 128
+    expected = np.square(ab - truth).sum() / np.square(truth).sum()
+    assert found.mse_vs_gray == pytest.approx(expected, rel=1e-3)
+    assert found.mse_vs_gray_low < found.mse_vs_gray < found.mse_vs_gray_high
+
+
+def other(studies, first, **changes):
+    """The same scenes under other names: hashes from `first` on."""
+    photos = studies.prepared.photos.assign(sha256=[str(first + n) for n in range(40)])
+    return replace(studies.prepared, photos=photos, **changes)
+
+
+@pytest.fixture
+def told(studies, monkeypatch):
+    """Nothing is trained: tables say what a network was trained on and where it was judged."""
+
+    def train(self, name, photos=None, **changes):
+        groups = photos or self.photos
+        saw = groups.train.hashes[0] + (f"+{groups.extra.hashes[0]}" if groups.extra else "")
+        model = torch.nn.Linear(1000 * sum(changes.get("widths", WIDTHS)), 1, bias=False)
+        return SimpleNamespace(saw=saw, changes=changes, model=model)
+
+    def judge(models, prepared):
+        rows = {
+            name: {"saw": model.saw, "changes": model.changes, "at": prepared.photos.sha256[0]}
+            for name, model in models.items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    monkeypatch.setattr(unet_studies.Base, "train", train)
+    monkeypatch.setattr(unet_studies, "judge", judge)
+    monkeypatch.setattr(unet_studies, "table", lambda found: found)
+    return studies
+
+
+def test_landscapes_are_learned_here_elsewhere_or_both_and_tried_in_each(told):
+    found = unet_studies.by_landscape(told, other(told, 100))
+    assert {name: tuple(row[["saw", "at"]]) for name, row in found.iterrows()} == {
+        "trained here, tried here": ("0", "0"),
+        "trained elsewhere, tried here": ("100", "0"),
+        "trained both, tried here": ("0+100", "0"),
+        "trained here, tried elsewhere": ("0", "100"),
+        "trained elsewhere, tried elsewhere": ("100", "100"),
+        "trained both, tried elsewhere": ("0+100", "100"),
+    }
+
+
+def test_steps_are_judged_here_and_photos_of_elsewhere_are_added_to_those_of_here(told):
+    found = unet_studies.by_step(told, other(told, 100))
+    assert set(found["at"]) == {"0"}
+    assert found.saw["photos of elsewhere as well"] == "0+100"
+    assert dict(found.changes.iloc[:-1]) == unet_studies.STEPS
+    assert list(unet_studies.by_step(told).index) == list(unet_studies.STEPS)
+
+
+def test_widths_are_counted_in_numbers_that_are_learned(told):
+    found = unet_studies.by_width(told)
+    widths = (results.TINY, WIDTHS, results.LARGE)
+    assert found.value.tolist() == [1000 * sum(each) for each in widths]
+
+
+def test_each_size_is_trained_and_judged_on_photos_of_its_own(told, monkeypatch):
+    def prepare(data, images, size):
+        return other(told, size[0])
+
+    monkeypatch.setattr(unet_studies.preprocessing, "prepare", prepare)
+    found = unet_studies.by_size(told, "synthetic", 40, ((112, 88), (224, 176)))
+    assert list(found.index) == ["112 x 88", "224 x 176"]
+    assert found.value.tolist() == [112, 224]
+    assert list(found.saw) == list(found["at"]) == ["112", "224"]
+
+
+def test_photos_that_count_as_extra_are_not_among_the_shares(studies, monkeypatch):
+    photos = studies.prepared.photos.assign(extra=lambda rows: rows.place < 4)
+    fewer = replace(studies.prepared, photos=photos)
+    less = replace(studies, prepared=fewer, photos=unet_studies.groups(fewer))
+    assert unet_studies.by_photos(less).value.tolist() == [2, 4, 8, 16]
