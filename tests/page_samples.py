@@ -84,6 +84,7 @@ def evaluation(run: results.Run) -> nbformat.NotebookNode:
             run, "samples", layers, list("ABCD"), "Photos by rule.", "Gray, output and truth."
         )
     )
+    judged = v4.new_output("stream", name="stdout", text="fails    vibrant\n         0.200\n")
     return v4.new_notebook(
         cells=[
             prose("# 4. Evaluation\n\nHow good is it?", "title"),
@@ -91,7 +92,7 @@ def evaluation(run: results.Run) -> nbformat.NotebookNode:
             prose("## The table", "table"),
             code("frame", table(), name="frame"),
             code("print(1)", v4.new_output("stream", name="stdout", text="PASS\n"), name="print"),
-            code('run.claim("vibrant", ratio)', name="vibrant"),
+            code('judge(run, "vibrant", ratio)', judged, name="vibrant"),
             code("kept", line(run, "kept", "Kept, of the recorded full run."), name="kept"),
             code("kept", table(2), tags=["recorded"], name="kept-table"),
             code("interact(f)", tags=["no-report", "nbval-skip"], name="sliders"),

@@ -86,13 +86,16 @@ def test_on_a_phone_a_drawing_scrolls_instead_of_shrinking_and_nothing_promises_
     assert visit(1280).locator(".sorts").is_visible()
 
 
-def test_a_link_to_evidence_lands_on_the_verdict(visit):
-    page = visit(reduced_motion="reduce")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_link_to_evidence_shows_the_verdict_and_the_number_above_it(visit, width):
+    page = visit(width, reduced_motion="reduce")
     page.locator("#claim-vibrant td a").click()
     page.wait_for_function("location.hash === '#evidence-vibrant'")
-    verdict = page.locator("#evidence-vibrant")
-    assert "0.200" in verdict.inner_text()
-    assert 0 <= verdict.bounding_box()["y"] < 900
+    cell = page.locator(".cell", has=page.locator("#evidence-vibrant"))
+    number, verdict = cell.locator("pre.output"), page.locator("#evidence-vibrant")
+    assert "0.200" in number.inner_text() and "✗ fails" in verdict.inner_text()
+    top = page.locator("nav").bounding_box()["height"] if width < 800 else 0
+    assert top <= number.bounding_box()["y"] < verdict.bounding_box()["y"] < 700
 
 
 @pytest.mark.parametrize("width", [1280, 800, 390])
