@@ -1,11 +1,12 @@
 """How are many photos colored at once, without touching an original or losing one silently?"""
 
 import math
+import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def find_jobs(
     for given in inputs:
         root, files, rejected = _photos(given, output)
         failed += [Done(root / name, failure=why) for name, why in rejected]
-        found |= {((root / name).absolute(), output / name): root / name for name in files}
+        found |= {((root / name).resolve(), output / name): root / name for name in files}
     stems = Counter(target.with_suffix("") for _, target in found)
     jobs, taken = [], set()
     for (_, target), photo in found.items():
@@ -84,26 +85,38 @@ def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str,
         source = sources.find(given)
     except (ValueError, OSError) as error:
         return given, [], [("", str(error))]
-    ours = output.resolve()
-    names = [p.file for p in source.photos if ours not in p.path.resolve().parents]
-    if ours == given.resolve():
-        names = [p.file for p in source.photos]  # each is told that it would replace itself
-    return given, names, source.rejected
+    ours, names = output.resolve(), [p.file for p in source.photos]
+    if given.resolve() in ours.parents:
+        names = [p.file for p in source.photos if ours not in p.path.resolve().parents]
+    empty = [] if names else [("", "holds no photos but those in the folder of --output")]
+    return given, names, source.rejected + empty
 
 
 def color_photo(job: Job, colorizer: Colorizer) -> Done:
-    """Color one photo file and write what was asked for. Raises what reading or writing raises."""
+    """Color one photo file and write what was asked for.
+
+    Raises what reading or writing raises, and BadPhotoError for what goes wrong in between.
+    """
     image = decode.opened(job.photo)
     with _room.for_pixels(image.width * image.height):
         scan = photo_files.read(image)
         del image
-        kind = photo_files.kind(scan.rgb)
-        chroma, bits = colorizer.predict(scan.rgb)
-        painted = colorizer.paint(scan.rgb, chroma)
-        errors = photo_files.errors(painted, scan.rgb) if kind == "color" else {}
-        _write_pictures(job, scan.rgb, painted, bits, colorizer)
-        if "colored" in job.targets:
-            photo_files.write(job.targets["colored"], painted, scan)
+        try:
+            return _color_scan(job, scan, colorizer)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # the file was read: it is not what is damaged
+            raise decode.BadPhotoError(f"could not be colored ({error})") from error
+
+
+def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
+    kind = photo_files.kind(scan.rgb)
+    chroma, bits = colorizer.predict(scan.rgb)
+    painted = colorizer.paint(scan.rgb, chroma)
+    errors = photo_files.errors(painted, scan.rgb) if kind == "color" else {}
+    _write_pictures(job, scan.rgb, painted, bits, colorizer)
+    if "colored" in job.targets:
+        photo_files.write(job.targets["colored"], painted, scan)
     return Done(job.photo, kind=kind, errors=errors, losses=tuple(scan.losses))
 
 
@@ -115,9 +128,17 @@ def _write_pictures(job: Job, rgb, painted, bits: Tensor, colorizer: Colorizer) 
         photo_files.write_picture(job.targets["compare"], pair)
     if "uncertainty" in job.targets:
         most = math.log2(len(colorizer.model.centers))
-        share = colorizer.spread(bits, small) / most
+        share = colorizer.spread(bits, small, _scaled(colorizer.inside(rgb), rgb, small)) / most
         shades = (share.clip(0, 1) * 255).round().astype(np.uint8)
         photo_files.write_picture(job.targets["uncertainty"], shades)
+
+
+def _scaled(parts: tuple[slice, slice], rgb, small) -> tuple[slice, slice]:
+    """Rows and columns of a picture as those of its shrunk copy."""
+    found = []
+    for part, old, new in zip(parts, rgb.shape, small.shape):
+        found.append(slice(round(part.start * new / old), round(part.stop * new / old)))
+    return tuple(found)
 
 
 class _Room:
@@ -156,11 +177,14 @@ def color_album(
     or "overwrite" it. A file that is one of the `originals` (device and inode) is never written.
     """
 
-    def attempt(job: Job) -> Done:
-        standing = [path for path in job.targets.values() if path.exists()]
-        if any(identity(path) in originals for path in standing):
+    def made(job: Job) -> Done:
+        standing = [path for path in job.targets.values() if os.path.lexists(path)]
+        if identities(standing) & originals:
             why = "would replace an original: choose another folder with --output"
             return Done(job.photo, failure=why)
+        folders = [path for path in standing if path.is_dir()]
+        if folders:
+            return Done(job.photo, failure=f"{folders[0]} is a folder: move it away")
         if standing and taken == "keep":
             missing = {k: path for k, path in job.targets.items() if path not in standing}
             if not missing:
@@ -168,8 +192,11 @@ def color_album(
             job = replace(job, targets=missing)
         if standing and taken == "error":
             return Done(job.photo, failure=f"{standing[0]} is taken: --overwrite or --keep")
+        return color_photo(job, colorizer)
+
+    def attempt(job: Job) -> Done:
         try:
-            return color_photo(job, colorizer)
+            return made(job)
         except Exception as error:  # whatever one photo does, the others are colored
             return Done(job.photo, failure=decode.reason(error))
 
@@ -185,7 +212,11 @@ def color_album(
         torch.set_num_threads(threads)
 
 
-def identity(path: Path) -> tuple[int, int]:
-    """Device and inode: the same for two names of one file."""
-    status = path.stat()
-    return status.st_dev, status.st_ino
+def identities(paths: Iterable[Path]) -> frozenset[tuple[int, int]]:
+    """Device and inode of each file that there is: the same for two names of one file."""
+    found = set()
+    for path in paths:
+        with suppress(OSError):
+            status = path.stat()
+            found.add((status.st_dev, status.st_ino))
+    return frozenset(found)

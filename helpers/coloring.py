@@ -25,6 +25,7 @@ from .street_unet import OperatingPoint, StreetUnet
 
 WEIGHTS = paths.WEIGHTS / "street_unet.safetensors"
 MODEL = "street_unet"
+LOWEST, HIGHEST = 0.01, 1000  # temperature and chroma gain beyond which arithmetic ends
 STRIP = 2**17  # pixels worked on at a time: a few megabytes for each array
 # The network sees each photo at these multiples of the size it learned from; the geometric mean of
 # its posteriors is taken, so that a color must be likely at every size. On the 8 full-size Street
@@ -53,16 +54,16 @@ class Colorizer:
 
         model: the operating point, `street_unet` (as colorful as streets are) or
             `street_unet_accurate` (lowest error, paler).
-        temperature: in place of the operating point's own; above 0, smaller is bolder.
-        chroma_gain: what its chroma is multiplied by; 0 or more, 0 gives gray.
+        temperature: in place of the operating point's own, LOWEST to HIGHEST; smaller is bolder.
+        chroma_gain: what its chroma is multiplied by, 0 to HIGHEST; 0 gives gray.
         device: "cpu", "cuda", "mps"; None takes a GPU if there is one.
         Raises FileNotFoundError or ValueError, in one sentence, for weights that are missing
         or damaged, for an unknown model or device, or a number out of range.
         """
-        if temperature is not None and not (math.isfinite(temperature) and temperature > 0):
-            raise ValueError(f"temperature {temperature}: take a number above 0, such as 0.5")
-        if not (math.isfinite(chroma_gain) and chroma_gain >= 0):
-            raise ValueError(f"chroma gain {chroma_gain}: take a number from 0 up, such as 1.2")
+        if temperature is not None and not LOWEST <= temperature <= HIGHEST:
+            raise ValueError(f"temperature {temperature}: take {LOWEST} to {HIGHEST}, such as 0.5")
+        if not 0 <= chroma_gain <= HIGHEST:
+            raise ValueError(f"chroma gain {chroma_gain}: take 0 to {HIGHEST}, such as 1.2")
         place = usable_device(device)
         network, _, points = street_unet.load(weights, place)
         if model not in points:
@@ -94,9 +95,12 @@ class Colorizer:
         _, bits = self.predict(picture)
         return self.spread(bits, picture)
 
-    def spread(self, bits: Tensor, picture: np.ndarray) -> np.ndarray:
-        """Bits of `predict` at a picture's size, H x W, float32; 0 in its border."""
-        rows, columns = self.inside(picture)
+    def spread(self, bits: Tensor, picture: np.ndarray, inside=None) -> np.ndarray:
+        """Bits of `predict` at a picture's size, H x W, float32; 0 in its border.
+
+        inside: rows and columns within the border, where they are known from another copy.
+        """
+        rows, columns = inside or self.inside(picture)
         map_of_bits = np.zeros(picture.shape[:2], np.float32)
         size = rows.stop - rows.start, columns.stop - columns.start
         map_of_bits[rows, columns] = upsampling.bilinear(bits, *size)[0, 0].cpu().numpy()

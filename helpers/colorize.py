@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 try:
-    from .album import Done, color_album, find_jobs, identity
+    from .album import Done, color_album, find_jobs, identities
     from .coloring import MODEL, WEIGHTS, Colorizer
     from .progress import bar
     from .sources import PHOTO_ENDINGS
@@ -96,7 +96,6 @@ def main(arguments: list[str] | None = None) -> int:
 def color_all(made: argparse.ArgumentParser, options: argparse.Namespace, output: Path) -> int:
     """Color what the options name into a folder, tell what was done, and return the status."""
     try:
-        output.mkdir(parents=True, exist_ok=True)
         colorizer = Colorizer.load(
             options.weights,
             options.model,
@@ -104,6 +103,7 @@ def color_all(made: argparse.ArgumentParser, options: argparse.Namespace, output
             options.chroma_gain,
             options.device,
         )
+        output.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         made.exit(2, f"{made.prog}: {error}\n")
     begun = time.perf_counter()
@@ -113,7 +113,7 @@ def color_all(made: argparse.ArgumentParser, options: argparse.Namespace, output
         options.compare,
         options.uncertainty,
     )
-    originals = frozenset(identity(job.photo) for job in jobs if job.photo.exists())
+    originals = identities(given.photo for given in [*jobs, *done])
     taken = "overwrite" if options.overwrite else "keep" if options.keep else "error"
     with bar(total=len(jobs), unit="photo", disable=True if len(jobs) < 2 else None) as shown_bar:
         for one in color_album(jobs, colorizer, taken, originals):

@@ -82,14 +82,14 @@ def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
         image.draft(None, (image.width // scale, image.height // scale))
         if image.size != wanted:
             raise BadPhotoError(f"the decoder gave {image.size}, not {wanted}")
+    if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
+        raise BadPhotoError("32 bits a channel, whose range is unknown: save it with 8 or 16")
     profile = image.info.get("icc_profile")
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.float64)
         image = Image.fromarray(np.rint(deep / 257).clip(0, 255).astype(np.uint8))
-    elif image.mode == "F":
-        raise BadPhotoError("floating-point pixels, whose range is unknown")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

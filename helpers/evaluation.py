@@ -175,7 +175,7 @@ def fair_photos(prepared: PreparedSet, hashes: Iterable[str]) -> np.ndarray:
 
 
 def evaluate_folder(folder: str | Path, weights: str | Path | None) -> tuple[Evaluation, dict]:
-    """Every baseline and the weights in a file, on the photos of a folder; and what was left out.
+    """Guesses without a network and the weights in a file, on a folder; and what was left out.
 
     weights: a file of street_unet.save; None takes the shipped ones, or the baselines alone where
     none are shipped. Copies and the weights of the rebalanced AuC come from the folder's own
@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
     """`python -m helpers.evaluation`; the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m helpers.evaluation",
-        description="Measure baselines and the shipped model on your photos.",
+        description="Measure the shipped model, and guesses without a network, on your photos.",
         epilog="Photos that the weights were trained or tuned on are left out and counted.",
     )
     parser.add_argument("folder", help="a folder of color photos")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from . import color, metrics
 from .intervals import as_text, bootstrap, interval
+from .preprocessing import PreparedSet
 
 CHROMA_EDGES = (0, 5, 10, 20, 30, 50)  # ab units; the last group has no upper end
 VIVID = 30  # chroma above which `reasons` counts a pixel apart
@@ -109,6 +110,42 @@ def weaknesses(kinds: dict[str, pd.DataFrame]) -> pd.DataFrame:
     names = ["where", "sorted", "error over gray's", "against gray", "pixels", "of the whole error"]
     found = pd.DataFrame(rows, columns=names).sort_values("sorted", ascending=False)
     return found.drop(columns="sorted").set_index("where").rename_axis(None)
+
+
+def oracles(prepared: PreparedSet, indices: np.ndarray) -> pd.Series:
+    """Square error over gray's on the rendered photos `indices`, for one who knows more than gray.
+
+    Who knows the class of each pixel answers with that class's mean color in the training photos;
+    who takes lightness and height into account as well, with the mean of 16 levels times 8 bands
+    of it; and who knows the photo, with the class's true mean in that very photo.
+    """
+    train, bands = prepared.indices("train"), height_groups(prepared.lightness.shape[1], 8)
+
+    def cells(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        classes = prepared.classes[rows].astype(int)
+        return classes, (classes * 16 + prepared.lightness[rows] // 16) * 8 + bands
+
+    learned, true = (color.load_ab(prepared.ab[rows]) for rows in (train, indices))
+    (coarse, fine), (class_of, cell_of) = cells(train), cells(indices)
+    kinds, places = 256, np.arange(len(indices))[:, None, None]
+    by_class = _means(coarse, learned, np.zeros((kinds, 2)))
+    by_cell = _means(fine, learned, by_class.repeat(16 * 8, axis=0))
+    in_photo = class_of + kinds * places
+    by_photo = _means(in_photo, true, np.zeros((kinds * len(indices), 2)))
+    answers = {
+        "its class": by_class[class_of],
+        "its class, lightness and height": by_cell[cell_of],
+        "its class, and the mean color of that in this photo": by_photo[in_photo],
+    }
+    errors = {name: np.square(ab - true).mean() for name, ab in answers.items()}
+    return pd.Series(errors) / np.square(true).mean()
+
+
+def _means(cells: np.ndarray, ab: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """Mean ab of the pixels in each cell (cells x 2); of cells without pixels, `otherwise`."""
+    count = np.bincount(cells.ravel(), minlength=len(otherwise))[:, None]
+    parts = (np.bincount(cells.ravel(), c.ravel(), len(otherwise)) for c in np.moveaxis(ab, -1, 0))
+    return np.where(count, np.stack([*parts], axis=1) / np.maximum(count, 1), otherwise)
 
 
 def chroma_groups(truth: np.ndarray) -> np.ndarray:

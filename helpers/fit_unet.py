@@ -130,17 +130,17 @@ def main(arguments: list[str] | None = None):
             option, type=field.type, default=field.default, help=field.metadata["help"]
         )
     options = parser.parse_args(arguments)
+    kept = paths.BUILD / "fit_unet" / f"{options.output.stem}.pt"
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in offered})
     try:
         device = usable_device(options.device)
         prepared = preprocessing.prepare(options.data, images=options.images)
         extra = preprocessing.prepare(options.extra) if options.extra else None
-        kept = paths.BUILD / "fit_unet" / f"{options.output.stem}.pt"
         photos = groups(prepared, extra)
         trained = fit(photos.train, photos.extra, recipe, kept, device, photos.validation)
         sets = [prepared] if extra is None else [prepared, extra]
         write(options.output, trained, photos, recipe, sets)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
     except KeyboardInterrupt:
         parser.exit(130, f"{parser.prog}: stopped; the same command goes on from {kept}\n")

@@ -1,8 +1,8 @@
 """How is a photo file read to be colored, and written so that nothing is lost silently?
 
 The pixels are upright 8-bit sRGB, as `decode` gives them. The file that is written has the
-format of the one that was read, its EXIF, XMP, resolution, orientation (stored the way it was,
-with the tag that says so) and color profile. What cannot be kept stands in `Scan.losses`.
+format of the one that was read, its EXIF, XMP, comments, resolution, orientation (stored the way
+it was, with the tag that says so) and color profile. What cannot be kept stands in `Scan.losses`.
 """
 
 import io
@@ -153,22 +153,25 @@ def _losses(image: Image.Image) -> list[str]:
         "it was CMYK and is written as RGB": image.mode == "CMYK",
         "transparent parts became white": image.has_transparency_data,
         "further pictures in the file are left out": getattr(image, "n_frames", 1) > 1,
+        "captions in IPTC are left out": "photoshop" in image.info,
     }
     return [text for text, holds in told.items() if holds]
 
 
 def _metadata(image: Image.Image, format: str) -> dict:
-    """EXIF, XMP and resolution as Pillow's writer of the format takes them."""
+    """EXIF, XMP, resolution and comments as Pillow's writer of the format takes them."""
     exif, xmp = image.getexif(), image.info.get("xmp")
-    kept = {"dpi": image.info.get("dpi")}
+    kept = {"dpi": image.info.get("dpi"), "comment": image.info.get("comment")}
     if format == "TIFF":
         for tag in set(exif) - set(TIFF_TAGS):
             del exif[tag]
         return {"exif": exif.tobytes()}  # bytes: decoding drops the orientation from the object
     kept["exif"] = image.info.get("exif") or (exif.tobytes() if exif else None)
-    if format == "PNG" and xmp:
+    if format == "PNG":
         kept["pnginfo"] = PngImagePlugin.PngInfo()
-        kept["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+        texts = {"XML:com.adobe.xmp": xmp.decode("utf-8", "replace")} if xmp else {}
+        for name, text in (getattr(image, "text", {}) | texts).items():
+            kept["pnginfo"].add_itxt(name, text)
     else:
         kept["xmp"] = xmp
     return {name: value for name, value in kept.items() if value}
@@ -177,7 +180,7 @@ def _metadata(image: Image.Image, format: str) -> dict:
 def _is_srgb(profile: bytes) -> bool:
     try:
         return "sRGB" in ImageCms.getProfileDescription(io.BytesIO(profile))
-    except ImageCms.PyCMSError:
+    except (ImageCms.PyCMSError, OSError):
         return False
 
 
@@ -188,6 +191,6 @@ def _writable(profile: bytes) -> bool:
         srgb = ImageCms.createProfile("sRGB")
         ImageCms.buildTransform(own, srgb, "RGB", "RGB")
         ImageCms.buildTransform(srgb, own, "RGB", "RGB")
-    except ImageCms.PyCMSError:
+    except (ImageCms.PyCMSError, OSError):
         return False
     return True

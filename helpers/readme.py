@@ -10,10 +10,14 @@ RECORD = paths.MEASURED / "streetview-thumbnails.json"
 README = paths.ROOT / "README.md"
 COLUMNS = {
     "mse_vs_gray": ("MSE / gray", "{:.3f}"),
+    "mse": ("MSE, report's scale", "{:.5f}"),
     "rmse": ("ab RMSE", "{:.2f}"),
+    "rmse_chroma20": ("where chroma > 20", "{:.1f}"),
     "auc": ("AuC", "{:.3f}"),
+    "auc_rebalanced": ("weighted AuC", "{:.3f}"),
     "psnr": ("PSNR, dB", "{:.1f}"),
     "delta_e": ("CIEDE2000", "{:.2f}"),
+    "colorfulness": ("colorfulness", "{:.1f}"),
     "colorfulness_gap": ("colorfulness gap", "{:.1f}"),
     "chroma_ratio": ("chroma ratio", "{:.2f}"),
 }
@@ -36,7 +40,9 @@ def findings(measured: dict) -> str:
     """Sentences on what the recorded run found, each from its numbers and verdicts."""
     names = ("published", "colorize_cnn", "street_unet_accurate", "street_unet")
     published, trained, accurate, unet = (measured["metrics"][name] for name in names)
-    verdicts = [c["verdict"] for c in measured["claims"] if c["source"] == "report"]
+    checks = [c for c in measured["claims"] if c["source"] == "report"]
+    sentences = {check["key"].removesuffix("_csv") for check in checks}
+    on_photos = [check for check in checks if check["depends_on_data"]]
     beaten = {"holds": "beats", "fails": "does not beat", "unclear": "cannot be told apart from"}
     verdict = {c["key"]: beaten[c["verdict"]] for c in measured["claims"]}
     return (
@@ -48,8 +54,15 @@ def findings(measured: dict) -> str:
         f"The network made for it, `street_unet`, comes to {accurate['mse_vs_gray']:.2f} times "
         f"when tuned for least error and to {unet['mse_vs_gray']:.2f} times, with "
         f"{unet['chroma_ratio']:.0%} of the true chroma, at its colorful setting.\n"
-        f"Of {len(verdicts)} checkable sentences of the report {verdicts.count('holds')} hold, "
-        f"{verdicts.count('fails')} fail and {verdicts.count('unclear')} stay open."
+        f"Of {len(checks)} checks of {len(sentences)} sentences of the report {_said(checks)}; of "
+        f"the {len(on_photos)} that depend on the photos {_said(on_photos)}."
+    )
+
+
+def _said(checks: list[dict]) -> str:
+    verdicts = [check["verdict"] for check in checks]
+    return "{} hold, {} fail and {} stay open".format(
+        *(verdicts.count(verdict) for verdict in ("holds", "fails", "unclear"))
     )
 
 

@@ -67,8 +67,8 @@ def encoded(linear: Tensor, eight_bits: bool) -> Tensor:
 
 def as_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
     """8-bit values as they are, floats as float32."""
-    moved = torch.tensor(np.ascontiguousarray(pixels), device=device)
-    return moved if moved.dtype == torch.uint8 else moved.float()
+    kind = np.uint8 if pixels.dtype == np.uint8 else np.float32
+    return torch.tensor(np.ascontiguousarray(pixels, kind), device=device)
 
 
 def _linear(values: Tensor) -> Tensor:

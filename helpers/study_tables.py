@@ -1,11 +1,15 @@
-"""How do the studies of `street_unet` read? Takes the tables of `unet_studies`, trains nothing."""
+"""How do the studies of `street_unet` read, and how are they kept? Trains nothing."""
+
+import json
 
 import numpy as np
 import pandas as pd
 from scipy.stats import linregress, t
 
+from . import paths, results
 from .intervals import as_text
 
+RECORDED = "streetview-thumbnails"  # whose full run is shown where studies are too long
 ERROR = "error over gray's"  # the name of mse_vs_gray with its interval
 UNBROKEN = "\N{NO-BREAK SPACE}"  # keeps a number and its interval on one line
 COLUMNS = {  # of a study: how it is called, digits
@@ -28,17 +32,19 @@ ADDED = " added"  # how the name of an addition ends
 def readable(table: pd.DataFrame, change: bool = False) -> pd.DataFrame:
     """A study as text: the error with its 95 % interval first, one column for each other metric.
 
-    change: with a second column, the error less that of the first row.
+    change: with a second column, the error less that of the row it is held against.
     """
     rows = named(table)
     shown = {ERROR: [_error(row).replace(" ", UNBROKEN) for row in rows.itertuples()]}
     if change:
-        shown["change"] = [f"{value:+.3f}" for value in _changes(rows)]
+        shown["change"] = [_change(row).replace(" ", UNBROKEN) for row in rows.itertuples()]
     for column, (name, digits) in COLUMNS.items():
         if column in rows:
             shown[name] = rows[column].map(f"{{:.{digits}f}}".format)
     if "seeds" in rows:
         shown["seeds"] = rows.seeds
+    if "of" in rows:
+        shown["photos"] = rows.of
     return pd.DataFrame(shown, index=rows.index)
 
 
@@ -49,31 +55,28 @@ def named(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def steps_said(table: pd.DataFrame) -> str:
-    """What leaving each part out, or adding photos, did to the error; no interval for a change."""
-    rows = named(table)
+    """What leaving each part out, or adding photos, did to the error, with paired intervals."""
     lines = []
-    for name, change in _changes(rows).iloc[1:].items():
-        added = name.endswith(ADDED)
-        helped = change < 0 if added else change > 0
-        if added:
-            what = "it helped" if helped else "it did not help"
-        else:
-            what = "that part had helped" if helped else "that part had not helped"
-        lines.append(f"{name}: error {change:+.3f}, so {what}")
+    for row in named(table).iloc[1:].itertuples():
+        added = row.Index.endswith(ADDED)
+        helped = row.change < 0 if added else row.change > 0
+        said = f"so {'it' if added else 'that part had'} {'helped' if helped else 'harmed'}"
+        if row.change_low <= 0 <= row.change_high:
+            said = "no difference that these photos can show"
+        lines.append(f"{row.Index}: error {_change(row)}, {said}")
     return "\n".join(lines)
 
 
 def heads_said(table: pd.DataFrame, reading: str, against: str = "bins, weighted") -> str:
-    """Which heads, read in one way, have intervals apart from that of `against`."""
+    """Which heads, read in one way, differ from `against`: the paired interval leaves zero."""
     rows = table[table.index.str.endswith(f": {reading}")]
     rows = rows.rename(index=lambda name: name.split(": ")[0])
     base = rows.loc[against]
-    kinds = {"worse": [], "better": [], "not told apart, intervals overlap": []}
+    kinds = {"worse": [], "better": [], "not told apart": []}
     for row in rows.drop(index=against).itertuples():
-        apart = "not told apart, intervals overlap"
-        apart = "worse" if row.mse_vs_gray_low > base.mse_vs_gray_high else apart
-        apart = "better" if row.mse_vs_gray_high < base.mse_vs_gray_low else apart
-        kinds[apart].append(_with_chroma(row.Index, row))
+        worse, better = row.change_low > 0, row.change_high < 0
+        apart = "worse" if worse else "better" if better else "not told apart"
+        kinds[apart].append(f"{_with_chroma(row.Index, row)} by {_change(row)}")
     said = [f"  {kind}: {'; '.join(names)}" for kind, names in kinds.items() if names]
     return "\n".join([f"{reading}, against {_with_chroma(against, base)}", *said])
 
@@ -106,8 +109,20 @@ def per_doubling(table: pd.DataFrame) -> tuple[float, tuple[float, float]]:
     return float(middle), (float(low), float(high))
 
 
-def _changes(rows: pd.DataFrame) -> pd.Series:
-    return rows.mse_vs_gray - rows.mse_vs_gray.iloc[0]
+def as_records(tables: dict[str, pd.DataFrame]) -> dict[str, dict]:
+    """Tables as plain values for results.json; `recorded` reads them back."""
+    return {name: json.loads(table.to_json(orient="split")) for name, table in tables.items()}
+
+
+def recorded() -> tuple[dict[str, pd.DataFrame], str]:
+    """The tables of the recorded full run on real photos, and a text that names that run."""
+    run = results.load(paths.MEASURED / f"{RECORDED}.json")
+    tables = {name: pd.DataFrame(**values) for name, values in run["studies"].items()}
+    return tables, f"the recorded full run on {RECORDED}, commit {run['environment']['commit']}"
+
+
+def _change(row) -> str:
+    return as_text((row.change, row.change_low, row.change_high), 3, sign="+")
 
 
 def _error(row) -> str:

@@ -7,6 +7,7 @@ machine's GPU or its cores, or with torchrun on many.
 import argparse
 import functools
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -52,6 +53,17 @@ def number(text: str) -> int:
     return int(text)
 
 
+def rate(text: str) -> float:
+    """A learning rate: a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return value
+
+
 def parser() -> argparse.ArgumentParser:
     """The options of `python -m helpers.training`."""
     made = argparse.ArgumentParser(
@@ -69,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     length.add_argument("--batches", type=number, metavar="N", help="end after so many")
     length.add_argument("--epochs", type=number, metavar="N", help="end after so many passes")
     add("--batch-size", type=number, default=16, metavar="B", help="photos per process (16)")
-    add("--rate", type=float, metavar="R", help="learning rate (the model's own)")
+    add("--rate", type=rate, metavar="R", help="learning rate (the model's own)")
     add("--seed", type=int, default=0, metavar="S", help="weights and order (0)")
     add("--images", type=number, metavar="N", help="use at most N photos")
     devices_ = ["auto", "cpu", "cuda", "mps"]

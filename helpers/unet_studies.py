@@ -5,9 +5,9 @@ name says. All are judged on the test photos. Widths are those of the profile, s
 ships, so that there is time for many.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,7 @@ from . import (
     evaluation,
     heads,
     operating,
-    paths,
     preprocessing,
-    results,
     unet_fitting,
 )
 from .augment import Photos
@@ -53,7 +51,6 @@ STEPS = {
     "no look at the whole picture": {"context": False},
 }
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the training places
-RECORDED = "streetview-thumbnails"  # whose full run is shown where studies are too long
 RENDERED = 600  # streets that picture sizes are tried on
 SIZES = ((112, 88), (224, 176), (448, 352))  # width and height of a picture
 
@@ -99,9 +96,9 @@ def by_head(studies: Base, names: Iterable[str] = tuple(HEADS)) -> pd.DataFrame:
 
     Bins at the two points of `operating.choose`; a regression as it is, and times the constant
     that gives the validation photos their true mean chroma. Models are "<head>: faithful" and
-    "<head>: colorful".
+    "<head>: colorful"; `change` is against the first head in the same reading.
     """
-    validation, predictions = studies.photos.validation, {}
+    names, validation, predictions = tuple(names), studies.photos.validation, {}
     lightness = studies.prepared.lightness[studies.test]
     for name in names:
         head, weighted = HEADS[name]
@@ -112,7 +109,8 @@ def by_head(studies: Base, names: Iterable[str] = tuple(HEADS)) -> pd.DataFrame:
                 key = f"{name}: {reading}"
                 predictions.setdefault(key, []).append(predict(model, lightness, point))
     found = evaluation.evaluate(predictions, studies.prepared, studies.test)
-    return table(found).assign(seeds={name: len(seeds) for name, seeds in predictions.items()})
+    against = {key: f"{names[0]}: {key.split(': ')[1]}" for key in predictions}
+    return table(found, against).assign(seeds={key: len(s) for key, s in predictions.items()})
 
 
 def _points(model, validation: Photos) -> dict[str, OperatingPoint]:
@@ -130,7 +128,7 @@ def by_step(studies: Base, elsewhere: PreparedSet | None = None) -> pd.DataFrame
     if elsewhere is not None:
         added = replace(studies.photos, extra=groups(elsewhere).train)
         models["photos of elsewhere as well"] = studies.train("with elsewhere", added)
-    return table(judge(models, studies.prepared))
+    return table(judge(models, studies.prepared), dict.fromkeys(models, "as the base"))
 
 
 def by_photos(studies: Base) -> pd.DataFrame:
@@ -164,19 +162,23 @@ def by_size(
 ) -> pd.DataFrame:
     """The same photos prepared at several sizes, the network trained and judged at each.
 
-    Batches are small, so that a large picture fits in the time. One row a size.
+    Batches are small, so that a large picture fits in the time. One row a size; `of` names the
+    photos.
     """
     rows = []
     for size in sizes:
         prepared = preprocessing.prepare(data, images, size=size)
         trained = studies.train(prepared.name, groups(prepared), batch=batch)
         found = table(judge({f"{size[0]} x {size[1]}": trained}, prepared))
-        rows.append(found.assign(value=size[0], photos=len(prepared.photos)))
+        rows.append(found.assign(value=size[0], of=Path(data).name))
     return pd.concat(rows)
 
 
 def by_landscape(studies: Base, elsewhere: PreparedSet) -> pd.DataFrame:
-    """Trained here, elsewhere or on both, and tried here or elsewhere: one row each."""
+    """Trained here, elsewhere or on both, and tried here or elsewhere: one row each.
+
+    `of` names the photos that it was tried on.
+    """
     both = replace(studies.photos, extra=groups(elsewhere).train)
     models = {
         "here": studies.train("base"),
@@ -184,11 +186,11 @@ def by_landscape(studies: Base, elsewhere: PreparedSet) -> pd.DataFrame:
         "both": studies.train("with elsewhere", both),
     }
     tried = {"here": studies.prepared, "elsewhere": elsewhere}
-    rows = [
-        table(judge(models, prepared)).rename(index=lambda name, at=at: f"{name}, tried {at}")
-        for at, prepared in tried.items()
-    ]
-    return pd.concat(rows).rename(index=lambda name: f"trained {name}")
+    rows = []
+    for at, prepared in tried.items():
+        found = table(judge(models, prepared)).assign(of=prepared.manifest["source"])
+        rows.append(found.rename(index=lambda name, at=at: f"trained {name}, tried {at}"))
+    return pd.concat(rows)
 
 
 def everything(studies: Base, elsewhere: PreparedSet | None) -> dict[str, pd.DataFrame]:
@@ -230,23 +232,17 @@ def predict(model, lightness: np.ndarray, point: OperatingPoint = MEAN) -> np.nd
     return np.concatenate(parts)
 
 
-def table(found: Evaluation) -> pd.DataFrame:
+def table(found: Evaluation, against: dict[str, str] | None = None) -> pd.DataFrame:
     """Models x METRICS as numbers, mse_vs_gray with _low and _high; for figures and records.
 
-    `study_tables` turns it into text.
+    against: for each model another one; `change` is the difference of their mse_vs_gray, with its
+    paired interval in _low and _high. `study_tables` turns it into text.
     """
     kept = found.estimates[list(METRICS)].copy()
     limits = np.array([found.interval(model, "mse_vs_gray") for model in kept.index])
-    return kept.assign(mse_vs_gray_low=limits[:, 0], mse_vs_gray_high=limits[:, 1])
-
-
-def as_records(tables: dict[str, pd.DataFrame]) -> dict[str, dict]:
-    """Tables as plain values for results.json; `recorded` reads them back."""
-    return {name: json.loads(table.to_json(orient="split")) for name, table in tables.items()}
-
-
-def recorded() -> tuple[dict[str, pd.DataFrame], str]:
-    """The tables of the recorded full run on real photos, and a text that names that run."""
-    run = results.load(paths.MEASURED / f"{RECORDED}.json")
-    tables = {name: pd.DataFrame(**values) for name, values in run["studies"].items()}
-    return tables, f"the recorded full run on {RECORDED}, commit {run['environment']['commit']}"
+    kept = kept.assign(mse_vs_gray_low=limits[:, 0], mse_vs_gray_high=limits[:, 1])
+    if against:
+        pairs = [found.compare(model, against[model]) for model in kept.index]
+        names = {"change": "value", "change_low": "low", "change_high": "high"}
+        kept = kept.assign(**{k: [getattr(p, v) for p in pairs] for k, v in names.items()})
+    return kept

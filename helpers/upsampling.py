@@ -38,12 +38,18 @@ def along_edges(
     guide: 1 x 1 x H x W, lightness in 0..1, no smaller than the chroma.
     """
     size = chroma.shape[-2:]
-    coarse = F.adaptive_avg_pool2d(guide, size)
+    coarse = _pooled(guide, size)
     fine = _joint(chroma, coarse, guide, reach, likeness)
     if not correction:
         return fine
-    lost = chroma - F.adaptive_avg_pool2d(fine, size)
+    lost = chroma - _pooled(fine, size)
     return fine + correction * _joint(lost, coarse, guide, reach, likeness)
+
+
+def _pooled(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """Means over the cells of a coarser grid; on the CPU where Metal cannot (pytorch#96056)."""
+    there = x.cpu() if x.device.type == "mps" else x
+    return F.adaptive_avg_pool2d(there, size).to(x.device)
 
 
 def _joint(chroma: Tensor, coarse: Tensor, guide: Tensor, reach: float, likeness: float) -> Tensor:

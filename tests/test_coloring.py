@@ -187,9 +187,11 @@ def test_other_arrays_are_refused_with_a_remedy(colorizer, picture, says):
     ("options", "says"),
     [
         ({"model": "grandmother"}, "take one of street_unet, street_unet_accurate"),
-        ({"temperature": 0}, "above 0"),
-        ({"temperature": float("nan")}, "above 0"),
-        ({"chroma_gain": -1}, "from 0 up"),
+        ({"temperature": 0}, "take 0.01 to 1000"),
+        ({"temperature": float("nan")}, "take 0.01"),
+        ({"temperature": 1e-40}, "take 0.01"),
+        ({"chroma_gain": -1}, "take 0 to 1000"),
+        ({"chroma_gain": 1e30}, "take 0 to 1000"),
         ({"device": "abacus"}, "take cpu"),
     ],
 )
@@ -209,3 +211,18 @@ def test_a_picture_that_cannot_be_written_to_is_colored_and_left_alone(colorizer
     before = gray.copy()
     colorizer.colorize(gray[::-1, ::-1])
     assert np.array_equal(gray, before)
+
+
+@pytest.mark.parametrize("kind", [">f4", np.float64, np.longdouble, np.float16])
+def test_floats_of_any_kind_give_the_same_colors(colorizer, kind):
+    gray = (scene() / 255).astype(np.float32)
+    found = colorizer.colorize(gray.astype(kind))
+    np.testing.assert_allclose(
+        found, colorizer.colorize(gray), atol=0.02 if kind is np.float16 else 0
+    )
+
+
+def test_a_map_of_a_small_copy_has_the_border_of_the_photo(colorizer):
+    bits = torch.ones(1, 1, 4, 6)
+    found = colorizer.spread(bits, scene(90, 120), (slice(5, 40), slice(0, 120)))
+    assert (found[5:40] == 1).all() and (found[:5] == 0).all() and (found[40:] == 0).all()

@@ -105,6 +105,87 @@ def test_an_original_is_never_replaced(run, photos, tmp_path, way):
     assert content(photos) == before
 
 
+def test_a_photo_that_clashes_is_an_original_too(run, photos, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.fromarray(scene(seed=9)).save(other / "street.png")
+    before = content(other)
+    for given in ((photos / "street.png", other / "street.png"), (photos, other)):
+        status, _, complaint = run(*given, "--overwrite", output=other)
+        assert status == 1 and "would replace an original" in complaint
+        assert {path: data for path, data in content(other).items() if path in before} == before
+
+
+def test_a_folder_in_the_place_of_a_photo_stays(run, photos, tmp_path):
+    kept = tmp_path / "colored" / "street.png" / "notes.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    for option in ("--overwrite", "--keep"):
+        status, _, complaint = run(photos / "street.png", option)
+        assert status == 1 and "street.png is a folder" in complaint
+    assert kept.read_text() == "mine"
+
+
+def test_a_link_that_leads_nowhere_is_a_name_that_is_taken(run, photos, tmp_path):
+    (tmp_path / "colored").mkdir()
+    (tmp_path / "colored" / "street.png").symlink_to("nowhere")
+    status, _, complaint = run(photos / "street.png")
+    assert status == 1 and "is taken" in complaint
+    assert (tmp_path / "colored" / "street.png").is_symlink()
+
+
+def test_an_album_within_the_folder_of_output_is_colored(run, photos):
+    status, said, _ = run(photos / "1931", output=photos)
+    assert status == 0 and "colored 1 of 1" in said
+    assert (photos / "church.png").exists()
+
+
+def test_nothing_to_color_is_an_error(run, photos):
+    (photos / "all").mkdir()
+    run(photos, output=photos / "all")
+    for path in (photos / "street.png", photos / "square.jpg", photos / "1931" / "church.png"):
+        path.unlink()
+    status, _, complaint = run(photos, "--overwrite", output=photos / "all")
+    assert status == 1 and "holds no photos but those in the folder of --output" in complaint
+
+
+def test_a_name_too_long_for_a_comparison_does_not_stop_the_others(run, photos):
+    (photos / "square.jpg").rename(photos / f"{'n' * 246}.jpg")
+    status, said, complaint = run(photos, "--compare")
+    assert status == 1 and "colored 2 of 3" in said and "name too long" in complaint.lower()
+
+
+def test_a_network_that_fails_is_not_told_as_a_damaged_photo(run, photos, monkeypatch):
+    def fails(self, picture):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(colorize.Colorizer, "predict", fails)
+    status, _, complaint = run(photos / "street.png")
+    assert status == 1 and "could not be colored (no such kernel)" in complaint
+    assert "damaged" not in complaint
+
+
+def test_wrong_weights_leave_no_folder_behind(run, tmp_path):
+    with pytest.raises(SystemExit):
+        run("a.jpg", "--weights", "nope", output=tmp_path / "fresh")
+    assert not (tmp_path / "fresh").exists()
+
+
+def test_the_map_of_a_shrunk_copy_has_the_border_that_the_colors_had(
+    run, photos, tmp_path, monkeypatch
+):
+    def inside(self, picture):
+        rows = slice(30, 60) if len(picture) == 90 else slice(0, len(picture))
+        return rows, slice(0, picture.shape[1])
+
+    monkeypatch.setattr(album, "SIDE_BY_SIDE", 60)
+    monkeypatch.setattr(colorize.Colorizer, "inside", inside)
+    run(photos / "street.png", "--uncertainty")
+    shades = np.asarray(Image.open(tmp_path / "colored" / "street_uncertainty.png"))
+    assert shades.shape == (45, 60) and (shades[15:30] > 0).any()
+    assert not shades[:15].any() and not shades[30:].any()
+
+
 def test_what_it_made_is_not_colored_again(run, photos):
     first = run(photos, output=photos / "colored")
     second = run(photos, "--overwrite", output=photos / "colored")
@@ -143,7 +224,8 @@ def test_a_comparison_does_not_replace_a_photo_of_its_name(run, photos, tmp_path
 
 
 def test_a_photo_given_twice_is_colored_once(run, photos):
-    status, said, _ = run(photos / "street.png", photos, photos / "street.png", photos)
+    again = photos / "1931" / ".." / "street.png"
+    status, said, _ = run(photos / "street.png", photos, photos / "street.png", photos, again)
     assert status == 0 and "colored 3 of 3" in said
 
 
@@ -284,7 +366,7 @@ def test_a_full_disk_is_told_and_nothing_half_written(run, photos, tmp_path, mon
         (["a.jpg", "--output", "b.jpg"], "name a folder"),
         (["a.jpg", "--output", "a file"], "name a folder"),
         (["a.jpg", "--output", "o", "--weights", "none.safetensors"], "no weights at"),
-        (["a.jpg", "--output", "o", "--temperature", "0"], "above 0"),
+        (["a.jpg", "--output", "o", "--temperature", "0"], "take 0.01"),
         (["a.jpg", "--output", "o", "--keep", "--overwrite"], "not allowed with"),
         (["a.jpg"], "--output"),
     ],

@@ -1,5 +1,8 @@
 """Error by groups of pixels, choices by rule, and definitions side by side."""
 
+from itertools import product
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -182,3 +185,33 @@ def test_weaknesses_are_the_groups_that_do_not_beat_gray_the_worst_first():
     assert list(found.index) == ["true chroma dull", "class door"]
     assert list(found.loc["true chroma dull"]) == ["4.40 [4.00, 4.80]", "worse", "50.0%", "10.0%"]
     assert failures.weaknesses({"class": classes.loc[["sky"]]}).empty
+
+
+def test_who_knows_the_class_answers_with_its_mean_color():
+    rng = np.random.default_rng(0)
+    lightness = rng.integers(0, 256, (5, 16, 6), dtype=np.uint8)
+    classes = rng.integers(0, 3, lightness.shape, dtype=np.uint8)
+    ab = np.stack([100 + 9 * classes + lightness // 8, 120 + rng.integers(0, 9, classes.shape)], -1)
+    prepared = SimpleNamespace(
+        lightness=lightness,
+        ab=ab.astype(np.uint8),
+        classes=classes,
+        indices=lambda part: np.array([0, 1, 2]),
+    )
+    test, true = np.array([3, 4]), ab.astype(float) - 128
+    spans = {name: 0.0 for name in ("class", "cell", "photo")}
+    for photo, y, x in product(test, range(16), range(6)):
+        same = classes[:3] == classes[photo, y, x]
+        alike = same & (lightness[:3] // 16 == lightness[photo, y, x] // 16)
+        alike &= (np.arange(16) // 2 == y // 2)[None, :, None]
+        here = classes[photo] == classes[photo, y, x]
+        means = {
+            "class": true[:3][same].mean(axis=0),
+            "cell": true[:3][alike if alike.any() else same].mean(axis=0),
+            "photo": true[photo][here].mean(axis=0),
+        }
+        for name, mean in means.items():
+            spans[name] += np.square(mean - true[photo, y, x]).sum()
+    found = failures.oracles(prepared, test)
+    expected = np.array([*spans.values()]) / np.square(true[test]).sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -277,6 +277,24 @@ def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path, capsys):
     assert "absent" in message and message.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("stops", "code", "says"),
+    [(KeyboardInterrupt(), 130, "goes on from"), (FloatingPointError("lower it"), 1, "lower it")],
+)
+def test_the_command_ends_with_a_sentence_however_it_ends(
+    tmp_path, monkeypatch, capsys, stops, code, says
+):
+    def prepare(*_, **__):
+        raise stops
+
+    monkeypatch.setattr(fit_unet.preprocessing, "prepare", prepare)
+    with pytest.raises(SystemExit) as stop:
+        fit_unet.main(["anywhere", "--output", str(tmp_path / "x")])
+    assert stop.value.code == code
+    message = capsys.readouterr().err
+    assert says in message and message.count("\n") == 1
+
+
 def prepared(folder, name, **rows):
     """A prepared set of scenes; for each hash its split, and "extra" where it counts as such."""
     table = pd.DataFrame({"sha256": list(rows), "split": [row.split()[0] for row in rows.values()]})

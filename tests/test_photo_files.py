@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from colorizer_samples import scene
 from photo_samples import photo
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 from skimage.color import rgb2lab
 
 from helpers import decode, photo_files
@@ -196,3 +196,33 @@ def test_errors_are_those_of_scikit_image():
 
     expected = deltaE_ciede2000(rgb2lab(truth), lightness).mean()
     assert found["delta_e_gray"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_comments_stay_and_captions_in_iptc_are_told(tmp_path, format):
+    path = tmp_path / "photo"
+    if format == "PNG":
+        info = PngImagePlugin.PngInfo()
+        info.add_text("Description", "Elm Street, 1931 \u2013 looking north")
+        photo(1).save(path, format, pnginfo=info)
+    else:
+        photo(1).save(path, format, comment=b"Elm Street, 1931")
+    again = rewritten(tmp_path, photo_files.read(decode.opened(path)))
+    said = again.text["Description"] if format == "PNG" else again.info["comment"].decode()
+    assert said.startswith("Elm Street, 1931")
+    image = decode.opened(path)
+    image.info["photoshop"] = {1028: b"a caption"}
+    assert "captions in IPTC are left out" in photo_files.read(image).losses
+
+
+def test_a_damaged_profile_is_a_loss_and_no_damaged_photo(tmp_path):
+    photo(1).save(tmp_path / "photo", "JPEG", icc_profile=b"junk" * 50)
+    scan = photo_files.read(decode.opened(tmp_path / "photo"))
+    assert "written as sRGB" in scan.losses[0]
+    assert rewritten(tmp_path, scan).size == photo(1).size
+
+
+def test_whole_numbers_of_32_bits_have_no_known_range(tmp_path):
+    Image.fromarray(np.arange(4000, dtype=np.int32).reshape(50, 80)).save(tmp_path / "p", "TIFF")
+    with pytest.raises(decode.BadPhotoError, match="32 bits a channel"):
+        photo_files.read(decode.opened(tmp_path / "p"))

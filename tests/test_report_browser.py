@@ -147,6 +147,18 @@ def test_every_link_of_the_side_bar_lands_and_the_bar_follows(visit):
         assert box["y"] < 900 and box["y"] + box["height"] > 0
 
 
+def test_every_section_of_a_chapter_is_reached_from_the_side_bar(visit):
+    page = visit(reduced_motion="reduce")
+    chapters = page.locator("nav > ol > li", has=page.locator("ol"))
+    assert chapters.count() == 2
+    for chapter in chapters.all():
+        chapter.locator("> a").click()
+        for link in chapter.locator("ol a").all():
+            link.click()
+            box = page.locator(f'[id="{link.get_attribute("href")[1:]}"]').bounding_box()
+            assert 0 <= box["y"] < 900
+
+
 def test_a_table_sorts_by_number_and_back(visit):
     page = visit()
     table = page.locator('[id="04_evaluation-cell-frame"] table.dataframe')

@@ -15,10 +15,13 @@ def study(**rows):
     return pd.DataFrame.from_dict(rows, orient="index", columns=names)
 
 
-def steps(**changes):
-    rows = {"as the base": (0.5, 0.4, 0.6, 0.4)}
-    rows |= {name: (0.5 + change, 0.4, 0.6, 0.4) for name, change in changes.items()}
-    return study(**rows)
+def steps(half=0.005, **changes):
+    """Rows that differ from the first by so much, each change give or take `half`."""
+    changes = {"as the base": 0, **changes}
+    rows = study(**{name: (0.5 + change, 0.4, 0.6, 0.4) for name, change in changes.items()})
+    change = np.array([*changes.values()], float)
+    halves = np.array([0, *[half] * (len(change) - 1)])
+    return rows.assign(change=change, change_low=change - halves, change_high=change + halves)
 
 
 def test_every_study_of_a_step_has_a_name_for_readers():
@@ -31,7 +34,7 @@ def test_a_table_begins_with_the_error_and_its_interval_then_the_change():
     assert list(shown.index) == ["nothing left out", "changes of the photos left out"]
     assert list(shown.iloc[1]) == [
         "0.432\N{NO-BREAK SPACE}[0.400,\N{NO-BREAK SPACE}0.600]",
-        "-0.068",
+        "-0.068\N{NO-BREAK SPACE}[-0.073,\N{NO-BREAK SPACE}-0.063]",
         "0.40",
     ]
     assert "change" not in study_tables.readable(steps())
@@ -41,32 +44,42 @@ def test_leaving_out_helps_when_the_error_rises_and_adding_when_it_falls():
     names = {"weights not averaged": 0.02, "no look at the whole picture": -0.01}
     said = study_tables.steps_said(steps(**names, **{"photos of elsewhere as well": 0.03}))
     assert said.splitlines() == [
-        "averaging of the weights left out: error +0.020, so that part had helped",
-        "look at the whole picture left out: error -0.010, so that part had not helped",
-        "photos of elsewhere added: error +0.030, so it did not help",
+        "averaging of the weights left out: error +0.020 [+0.015, +0.025], so that part had helped",
+        "look at the whole picture left out: error -0.010 [-0.015, -0.005], "
+        "so that part had harmed",
+        "photos of elsewhere added: error +0.030 [+0.025, +0.035], so it harmed",
     ]
     better = study_tables.steps_said(steps(**{"photos of elsewhere as well": -0.03}))
-    assert better.endswith("error -0.030, so it helped")
+    assert better.endswith("so it helped")
 
 
-def test_heads_are_told_apart_by_their_intervals_and_within_one_reading():
+@pytest.mark.parametrize("change", [0.004, -0.004])
+def test_a_change_whose_interval_holds_zero_is_called_no_difference(change):
+    said = study_tables.steps_said(steps(**{"weights not averaged": change}))
+    assert said.endswith(", no difference that these photos can show")
+
+
+def test_heads_are_told_apart_by_paired_intervals_and_within_one_reading():
     table = study(
         **{
             "bins, weighted: colorful": (0.6, 0.5, 0.7, 0.8),
             "bins, weighted: faithful": (0.5, 0.4, 0.55, 0.4),
             "L2, weighted: colorful": (0.62, 0.55, 0.72, 0.9),
-            "L2: colorful": (1.1, 1.0, 1.2, 1.0),
-            "L1: colorful": (0.3, 0.2, 0.4, 1.0),
+            "L2: colorful": (0.7, 0.6, 0.8, 1.0),
+            "L1: colorful": (0.55, 0.45, 0.65, 1.0),
             "L2: faithful": (0.58, 0.56, 0.6, 0.5),
         }
     )
+    low, high = [0, 0, -0.01, 0.05, -0.08, -0.02], [0, 0, 0.05, 0.15, -0.02, 0.1]
+    change = [0, 0, 0.02, 0.1, -0.05, 0.08]
+    table = table.assign(change=change, change_low=low, change_high=high)
     assert study_tables.heads_said(table, "colorful").splitlines() == [
         "colorful, against bins, weighted (0.600, chroma 0.80)",
-        "  worse: L2 (1.100, chroma 1.00)",
-        "  better: L1 (0.300, chroma 1.00)",
-        "  not told apart, intervals overlap: L2, weighted (0.620, chroma 0.90)",
+        "  worse: L2 (0.700, chroma 1.00) by +0.100 [+0.050, +0.150]",
+        "  better: L1 (0.550, chroma 1.00) by -0.050 [-0.080, -0.020]",
+        "  not told apart: L2, weighted (0.620, chroma 0.90) by +0.020 [-0.010, +0.050]",
     ]
-    assert "worse: L2 (0.580" in study_tables.heads_said(table, "faithful")
+    assert "not told apart: L2 (0.580" in study_tables.heads_said(table, "faithful")
 
 
 def test_another_landscape_is_held_against_gray_there():
@@ -102,11 +115,3 @@ def test_two_points_have_no_interval():
     table = pd.DataFrame({"value": [1, 2], "mse_vs_gray": [1.0, 0.5]})
     change, limits = study_tables.per_doubling(table)
     assert change == pytest.approx(-0.5) and np.isnan(limits).all()
-
-
-def test_a_head_whose_interval_overlaps_is_not_told_apart_though_its_error_lies_outside():
-    rows = {"bins, weighted": (0.5, 0.4, 0.6, 0.4), "L2": (0.7, 0.55, 0.8, 0.4)}
-    rows |= {"L1": (0.3, 0.2, 0.45, 0.4)}
-    table = study(**{f"{name}: faithful": row for name, row in rows.items()})
-    _, last = study_tables.heads_said(table, "faithful").splitlines()
-    assert last.startswith("  not told apart") and "L2 (0.700" in last and "L1 (0.300" in last

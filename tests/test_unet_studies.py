@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import heads, results, unet_studies
+from helpers import heads, results, study_tables, unet_studies
 from helpers.augment import Photos
 from helpers.preprocessing import PreparedSet
 from helpers.unet_fitting import Recipe
@@ -26,7 +26,7 @@ def studies(tmp_path):
     table["sha256"] = [f"{n}" for n in range(40)]
     table["split"] = ["train"] * 24 + ["validation"] * 6 + ["test"] * 10
     prepared = PreparedSet(
-        tmp_path, lightness, ab, table, pd.DataFrame(), {"name": "scenes", "root": ""}, None
+        tmp_path, lightness, ab, table, pd.DataFrame(), {"name": "scenes", "source": "here"}, None
     )
     recipe = Recipe(steps=2, batch=4, widths=WIDTHS)
     profile = replace(results.PROFILES["quick"], headline_seeds=2)
@@ -82,10 +82,10 @@ def test_large_pictures_are_predicted_in_smaller_parts_to_the_same_colors(studie
 
 def test_tables_come_back_as_they_were_recorded(tmp_path, monkeypatch):
     table = pd.DataFrame({"mse_vs_gray": [0.5, np.nan]}, index=["a", "b"])
-    run = {"studies": unet_studies.as_records({"heads": table}), "environment": {"commit": "c0"}}
-    monkeypatch.setattr(unet_studies.paths, "MEASURED", tmp_path)
-    results.save(tmp_path / f"{unet_studies.RECORDED}.json", run)
-    tables, source = unet_studies.recorded()
+    run = {"studies": study_tables.as_records({"heads": table}), "environment": {"commit": "c0"}}
+    monkeypatch.setattr(study_tables.paths, "MEASURED", tmp_path)
+    results.save(tmp_path / f"{study_tables.RECORDED}.json", run)
+    tables, source = study_tables.recorded()
     pd.testing.assert_frame_equal(tables["heads"], table)
     assert "c0" in source
 
@@ -102,6 +102,20 @@ def test_bins_are_read_once_as_faithful_and_once_as_colorful(studies):
     faithful, colorful = found.loc["bins: faithful"], found.loc["bins: colorful"]
     assert faithful.mse_vs_gray < colorful.mse_vs_gray
     assert faithful.chroma_ratio < colorful.chroma_ratio
+
+
+def test_heads_and_steps_are_held_against_the_first_by_paired_intervals(studies):
+    found = unet_studies.by_head(studies, ("bins, weighted", "L2"))
+    for reading in ("faithful", "colorful"):
+        base, other = (found.loc[f"{head}: {reading}"] for head in ("bins, weighted", "L2"))
+        assert base.change == base.change_low == base.change_high == 0
+        assert other.change == pytest.approx(other.mse_vs_gray - base.mse_vs_gray)
+        assert other.change_low < other.change < other.change_high
+    models = {name: studies.train(name, seed=seed) for seed, name in enumerate(("base", "again"))}
+    judged = unet_studies.judge(models, studies.prepared)
+    row = unet_studies.table(judged, dict.fromkeys(models, "base")).loc["again"]
+    draws = judged.draws["again"].mse_vs_gray - judged.draws["base"].mse_vs_gray
+    assert (row.change_low, row.change_high) == pytest.approx(np.percentile(draws, [2.5, 97.5]))
 
 
 def test_networks_are_judged_by_their_mean_color_on_the_test_photos(studies):
@@ -142,12 +156,13 @@ def told(studies, monkeypatch):
 
     monkeypatch.setattr(unet_studies.Base, "train", train)
     monkeypatch.setattr(unet_studies, "judge", judge)
-    monkeypatch.setattr(unet_studies, "table", lambda found: found)
+    monkeypatch.setattr(unet_studies, "table", lambda found, against=None: found)
     return studies
 
 
 def test_landscapes_are_learned_here_elsewhere_or_both_and_tried_in_each(told):
-    found = unet_studies.by_landscape(told, other(told, 100))
+    found = unet_studies.by_landscape(told, other(told, 100, manifest={"source": "there"}))
+    assert list(found.of) == 3 * ["here"] + 3 * ["there"]
     assert {name: tuple(row[["saw", "at"]]) for name, row in found.iterrows()} == {
         "trained here, tried here": ("0", "0"),
         "trained elsewhere, tried here": ("100", "0"),
@@ -181,6 +196,7 @@ def test_each_size_is_trained_and_judged_on_photos_of_its_own(told, monkeypatch)
     assert list(found.index) == ["112 x 88", "224 x 176"]
     assert found.value.tolist() == [112, 224]
     assert list(found.saw) == list(found["at"]) == ["112", "224"]
+    assert set(found.of) == {"synthetic"}
 
 
 def test_photos_that_count_as_extra_are_not_among_the_shares(studies, monkeypatch):
