@@ -44,11 +44,11 @@ CHANGES = ("all", "mirror", "none")
 
 
 def vary(lightness: Tensor, ab: Tensor, changes: str = "all") -> tuple[Tensor, Tensor]:
-    """The same photos mirrored, cropped (to 0.6 or more a side) and lit otherwise.
+    """The same photos mirrored, cropped (to about 0.6 or more a side) and lit otherwise.
 
     Lightness (B x 1 x H x W) gets another gamma, contrast, offset and grain; ab (B x 2 x h x w)
-    moves with the crop and keeps its values. Three photos in ten are not cropped. `changes`
-    "mirror" leaves it at mirroring every other photo, "none" gives back what was given.
+    moves with the crop and keeps its values. Three photos in ten lose a tenth of one side at most.
+    `changes` "mirror" leaves it at mirroring every other photo, "none" gives back what was given.
     """
     if changes not in CHANGES:
         raise ValueError(f"no changes {changes!r}: take one of {', '.join(CHANGES)}")

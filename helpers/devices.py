@@ -6,6 +6,7 @@ a GPU it was neither run nor measured.
 
 import ctypes
 import functools
+import os
 import platform
 import statistics
 import time
@@ -14,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import distributed
+from . import distributed, paths
 
 WARM = 3  # steps before the one that is captured, as PyTorch's documentation has it
 
@@ -30,6 +31,11 @@ def usable_device(name: str | torch.device | None = None) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"no device {str(name)!r} here: take cpu, cuda or mps") from error
     return device
+
+
+def asked() -> torch.device:
+    """Where the notebooks train: on the CPU, unless ./run_all.sh was told otherwise."""
+    return usable_device(os.environ.get(paths.DEVICE) or "cpu")
 
 
 def faster_threads(step: Callable[[], object], repeats: int = 5) -> int:

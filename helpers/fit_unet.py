@@ -17,7 +17,7 @@ import torch
 
 from . import operating, paths, preprocessing, street_unet
 from .augment import Photos, halve, join
-from .devices import usable_device
+from .devices import asked, usable_device
 from .preprocessing import PreparedSet
 from .results import Run
 from .street_unet import OperatingPoint, StreetUnet
@@ -104,7 +104,7 @@ def fitted(run: Run, prepared: PreparedSet, seed: int) -> Fitted:
     kept = run.folder / "checkpoints" / f"{name}.pt"
     photos = groups(prepared)
     label = f"street_unet, seed {seed}"
-    trained = fit(photos.train, photos.extra, recipe, kept, "cpu", photos.validation, label)
+    trained = fit(photos.train, photos.extra, recipe, kept, asked(), photos.validation, label)
     if not path.exists() or street_unet.load(path)[1].get("key") != trained.key:
         write(path, trained, photos, recipe, [prepared])
     model, _, points = street_unet.load(path)

@@ -54,6 +54,12 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--images", type=int, metavar="N", help="use at most N photos")
     made.add_argument("--seed", type=int, default=0, metavar="S", help="weights and order (0)")
+    made.add_argument(
+        "--device",
+        choices=["cpu", "auto", "cuda", "mps"],
+        default="cpu",
+        help="where to train (default: cpu, the only one that was tried); auto: a GPU if any",
+    )
     made.add_argument("--force", action="store_true", help="do everything anew")
     made.add_argument(
         "--update",
@@ -78,7 +84,7 @@ def is_default(options: argparse.Namespace) -> bool:
     blank = parser().parse_args([])
     return all(
         getattr(options, name) == getattr(blank, name)
-        for name in ("data", "extra", "elsewhere", "profile", "images", "seed")
+        for name in ("data", "extra", "elsewhere", "profile", "images", "seed", "device")
     )
 
 

@@ -17,6 +17,7 @@ PREPARED = DATA / "prepared"
 FIGURES = ROOT / "figures"
 BUILD = ROOT / "build"
 REDRAW = "STREETSIDE_REDRAW"
+DEVICE = "STREETSIDE_DEVICE"  # what ./run_all.sh was asked to train on
 
 
 def data_name(data: str | Path) -> str:

@@ -59,6 +59,7 @@ def run(options, folder: Path) -> Path:
     started = time.monotonic()
     for name, value in books.kernel_environment().items():
         os.environ[name] = value
+    os.environ[paths.DEVICE] = options.device
     if opts.is_default(options):
         os.environ[paths.REDRAW] = "1"
     parameters = changed_parameters(options)

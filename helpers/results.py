@@ -205,6 +205,9 @@ def environment() -> dict:
     """Versions, hardware, threads and commit: what a reader needs to judge a difference."""
     import torch
 
+    from .devices import asked
+
+    device = asked().type
     git = ["git", "-C", str(paths.ROOT)]
     try:
         commit = subprocess.run(
@@ -224,7 +227,7 @@ def environment() -> dict:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
 

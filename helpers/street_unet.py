@@ -14,6 +14,7 @@ Shapes: B photos, H x W their size (any), h x w = ceil(H / 2) x ceil(W / 2), Q b
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -194,8 +195,11 @@ def load(
             raise KeyError("format")
         about = json.loads(header["about"])
         points = {k: OperatingPoint(**v) for k, v in about["operating_points"].items()}
+        if not all(math.isfinite(p.gain) and p.temperature > 0 for p in points.values()):
+            raise ValueError("operating points")
         model = StreetUnet(state["centers"], state["prior"], about["widths"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        meta = about["meta"]
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise ValueError(f"{path} does not hold weights of street_unet ({FORMAT})") from error
     wanted = {k: v for k, v in model.state_dict().items() if not k.endswith("batches_tracked")}
     for name in wanted.keys() | state.keys():
@@ -203,5 +207,9 @@ def load(
         needed = tuple(wanted[name].shape) if name in wanted else "nothing"
         if found != needed:
             raise ValueError(f"{path}: {name} is {found}, but street_unet needs {needed}")
+        if not state[name].isfinite().all():
+            raise ValueError(f"{path}: {name} holds values that are no numbers: train again")
+    if state["centers"].shape != (len(state["prior"]), 2):
+        raise ValueError(f"{path}: centers and prior do not belong to the same bins")
     model.load_state_dict(state, strict=False)
-    return model.eval().to(device), about["meta"], points
+    return model.eval().to(device), meta, points

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from . import color, evaluation, training
+from . import color, devices, evaluation, training
 from .batches import Photos
 from .fitting import Recipe
 from .model import ColorizeCNN
@@ -42,7 +42,7 @@ def study(run: Run, prepared: PreparedSet, name: str, recipe: Recipe, build=PUBL
     """
     path = run.folder / "checkpoints" / f"study-{name}-seed{run.seed}.pt"
     train = Photos.of(prepared, "train")
-    fitted = training.fit(build, train, None, recipe, run.seed, path, name)
+    fitted = training.fit(build, train, None, recipe, run.seed, path, name, devices.asked())
     return measure_model(fitted.model, prepared, fitted.history)
 
 

@@ -30,7 +30,7 @@ EPILOG = """models:
   colorize_cnn  the report's network until validation stops improving (rate 1e-3, at most 60
                 epochs); its weights load into helpers.model.ColorizeCNN by safetensors.torch
   published     the same by the report's recipe (rate 1e-5, 375 batches)
-  street_unet   the network of data/weights (2,400 batches at a rate that rises and falls, to 2e-3);
+  street_unet   the network of data/weights (6,000 batches at a rate that rises and falls, to 2e-3);
                 python -m helpers.fit_unet has all its options
 
 several processes:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import color, laws
+from . import color, devices, laws
 from .batches import Photos, as_input
 from .fitting import AT_ONCE, Fitted, Recipe, fit
 from .model import ColorizeCNN
@@ -120,7 +120,8 @@ def _headline(run, prepared, validation, recipe, seed, name) -> Fitted:
     path = run.folder / "checkpoints" / f"{name}-seed{seed}.pt"
     build = functools.partial(ColorizeCNN, fast=True)
     train = Photos.of(prepared, "train")
-    return fit(build, train, validation, recipe, seed, path, f"{name}, seed {seed}")
+    label, device = f"{name}, seed {seed}", devices.asked()
+    return fit(build, train, validation, recipe, seed, path, label, device)
 
 
 if __name__ == "__main__":

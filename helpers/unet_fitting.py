@@ -42,7 +42,7 @@ class Recipe:
     whether to multiply and add with 16 bits where PyTorch's autocast does.
     """
 
-    steps: int = _option(2400, "batches")
+    steps: int = _option(6000, "batches")
     batch: int = _option(16, "photos in a batch")
     rate: float = _option(2e-3, "AdamW's learning rate at its highest")
     decay: float = _option(0.05, "AdamW's weight decay")

@@ -23,6 +23,7 @@ from . import (
 )
 from .augment import Photos
 from .baselines import matching_gain
+from .devices import asked
 from .evaluation import Evaluation
 from .fit_unet import CHANGES, Groups, groups
 from .heads import Regression
@@ -72,7 +73,7 @@ class Base:
         photos = photos or self.photos
         file = f"unet-{name}-seed{recipe.seed}".replace(" ", "-").replace(",", "")
         path = self.run.folder / "checkpoints" / f"{file}.pt"
-        return unet_fitting.fit(photos.train, photos.extra, recipe, path, label=name)
+        return unet_fitting.fit(photos.train, photos.extra, recipe, path, asked(), label=name)
 
     @property
     def test(self) -> np.ndarray:

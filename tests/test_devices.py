@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import devices, fitting
+from helpers import devices, fitting, paths, results, training
 from helpers.batches import Photos
 from helpers.devices import Graphed
 from helpers.model import ColorizeCNN
@@ -179,3 +179,16 @@ def test_bfloat16_learns_about_the_same(photos):
         assert all(weights.dtype == torch.float32 for weights in net.parameters())
     assert losses[True] != losses[False]
     np.testing.assert_allclose(losses[True], losses[False], rtol=0.03)
+
+
+def test_notebooks_train_on_the_cpu_unless_another_device_was_asked_for(monkeypatch, tmp_path):
+    monkeypatch.delenv(paths.DEVICE, raising=False)
+    assert devices.asked() == torch.device("cpu")
+    monkeypatch.setenv(paths.DEVICE, "meta")
+    assert results.environment()["device"] == "meta"
+    told = []
+    monkeypatch.setattr(training, "fit", lambda *given: told.append(given[-1]))
+    run = SimpleNamespace(folder=tmp_path)
+    photos = SimpleNamespace(lightness=None, ab=None, indices=lambda part: None)
+    training._headline(run, photos, None, None, 0, "published")
+    assert told == [torch.device("meta")]

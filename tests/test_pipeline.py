@@ -36,7 +36,7 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     monkeypatch.setattr(report, "build", lambda folder, books, out: out.write_text("page"))
-    for name in ("PYTHONPATH", "IPYTHONDIR", "TQDM_DISABLE", paths.REDRAW):
+    for name in ("PYTHONPATH", "IPYTHONDIR", "TQDM_DISABLE", paths.REDRAW, paths.DEVICE):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     (tmp_path / "requirements.txt").touch()
     (tmp_path / "notebooks").mkdir()
@@ -54,6 +54,11 @@ def house(tmp_path, monkeypatch):
 
 def runs(house) -> tuple[int, int]:
     return tuple(len((house / name).read_text()) for name in ("01_one", "02_two"))
+
+
+def test_the_notebooks_are_told_where_to_train(house):
+    assert pipeline.main(["--device", "auto"]) == 0
+    assert os.environ[paths.DEVICE] == "auto"
 
 
 def test_a_second_run_with_nothing_changed_executes_nothing(house):

@@ -1,9 +1,11 @@
 """The network: shapes at any size, operating points, and files that can be trusted."""
 
+import json
 import pickle
 import random
 
 import pytest
+import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -161,4 +163,43 @@ def test_weights_with_a_part_missing_are_named(weights):
     del arrays["head.bias"]
     save_file(arrays, weights, header)
     with pytest.raises(ValueError, match=r"head\.bias is nothing"):
+        street_unet.load(weights)
+
+
+@pytest.mark.parametrize(
+    ("about", "says"),
+    [
+        ({"meta": None}, "does not hold weights of street_unet"),
+        ({"operating_points": []}, "does not hold weights of street_unet"),
+        ({"operating_points": {"a": {"temperature": "warm"}}}, "does not hold weights"),
+        ({"operating_points": {"a": {"temperature": 0}}}, "does not hold weights"),
+        ({"operating_points": {"a": {"gain": float("nan")}}}, "does not hold weights"),
+    ],
+)
+def test_what_is_wrong_about_weights_is_told_in_a_sentence(weights, about, says):
+    with safetensors.safe_open(weights, "pt") as file:
+        header, state = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
+    changed = json.loads(header["about"]) | about
+    changed = {name: value for name, value in changed.items() if value is not None}
+    save_file(state, weights, header | {"about": json.dumps(changed)})
+    with pytest.raises(ValueError, match=says):
+        street_unet.load(weights)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "says"),
+    [
+        ("prior", lambda x: x[:-1], "prior"),
+        ("centers", lambda x: x.repeat(1, 2)[:, :3], "same bins|centers"),
+        ("head.bias", lambda x: x * float("nan"), "no numbers"),
+    ],
+)
+def test_bins_that_do_not_belong_together_and_values_that_are_none_are_named(
+    weights, name, values, says
+):
+    with safetensors.safe_open(weights, "pt") as file:
+        header, state = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}
+    state[name] = values(state[name]).contiguous()
+    save_file(state, weights, header)
+    with pytest.raises(ValueError, match=says):
         street_unet.load(weights)
