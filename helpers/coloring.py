@@ -30,7 +30,8 @@ STRIP = 2**17  # pixels worked on at a time: a few megabytes for each array
 # The network sees each photo at these multiples of the size it learned from; the geometric mean of
 # its posteriors is taken, so that a color must be likely at every size. With an earlier training
 # that took 6 % off the square error of seeing each once on the 8 full-size Street View photos, and
-# 15 % on 20 of Cambridge at 640 x 640; most of the blue on roads, sky to the largest size alone, went.
+# 15 % on 20 of Cambridge at 640 x 640; most of the blue on roads, sky to the largest size alone,
+# went.
 SCALES = (0.71, 1, 1.41)
 LEAST_SIDE = 8  # of what the network sees, however long and thin the photo
 
