@@ -9,6 +9,8 @@ says 313); streets use fewer, so `used_centers` keeps those that the training ph
 Arrays of ab end in 2; Q is the number of bins; logits and probabilities are B x Q x h x w.
 """
 
+import functools
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,8 +23,9 @@ SIGMA = 5.0
 MIX = 0.5  # the paper's lambda: how much of the prior is replaced by a uniform one
 
 
+@functools.cache
 def gamut_centers(step: int = STEP) -> Tensor:
-    """Centers (Q x 2, ab units) of the bins that hold a color of the sRGB gamut."""
+    """Centers (Q x 2, ab units) of the bins that hold a color of the sRGB gamut; not to change."""
     levels = np.linspace(0, 1, 86, dtype=np.float32)
     rgb = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
     _, ab = color.split_lab(rgb)

@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 from . import bins, paths, recolor, scans, street_unet, upsampling
+from .devices import usable_device
 from .geometry import SIZE
 from .street_unet import OperatingPoint, StreetUnet
 
@@ -226,16 +227,3 @@ def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
     rows = max(1, STRIP // width)
     for first in range(0, height, rows):
         yield first, min(height, first + rows)
-
-
-def usable_device(name: str | torch.device | None = None) -> torch.device:
-    """The device of that name, or the best there is. ValueError if it is not there."""
-    mps = torch.backends.mps.is_available()
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"no device {str(name)!r} here: take cpu, cuda or mps") from error
-    return device
