@@ -17,6 +17,7 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
+BAD_PROFILE = (ImageCms.PyCMSError, OSError)  # what a damaged color profile raises
 
 
 class BadPhotoError(ValueError):
@@ -131,5 +132,5 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         return ImageCms.profileToProfile(
             image, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
-    except (ImageCms.PyCMSError, OSError):
+    except BAD_PROFILE:
         return image

@@ -180,7 +180,7 @@ def _metadata(image: Image.Image, format: str) -> dict:
 def _is_srgb(profile: bytes) -> bool:
     try:
         return "sRGB" in ImageCms.getProfileDescription(io.BytesIO(profile))
-    except (ImageCms.PyCMSError, OSError):
+    except decode.BAD_PROFILE:
         return False
 
 
@@ -191,6 +191,6 @@ def _writable(profile: bytes) -> bool:
         srgb = ImageCms.createProfile("sRGB")
         ImageCms.buildTransform(own, srgb, "RGB", "RGB")
         ImageCms.buildTransform(srgb, own, "RGB", "RGB")
-    except (ImageCms.PyCMSError, OSError):
+    except decode.BAD_PROFILE:
         return False
     return True

@@ -4,6 +4,7 @@ What stands between the marks is written by this module alone; a test holds both
 """
 
 from . import paths, results
+from .verdicts import sentence
 
 BEGIN, END = "<!-- measured: written by python -m helpers.readme -->", "<!-- end of measured -->"
 RECORD = paths.MEASURED / "streetview-thumbnails.json"
@@ -41,7 +42,7 @@ def findings(measured: dict) -> str:
     names = ("published", "colorize_cnn", "street_unet_accurate", "street_unet")
     published, trained, accurate, unet = (measured["metrics"][name] for name in names)
     checks = [c for c in measured["claims"] if c["source"] == "report"]
-    sentences = {check["key"].removesuffix("_csv") for check in checks}
+    sentences = {sentence(check["key"]) for check in checks}
     on_photos = [check for check in checks if check["depends_on_data"]]
     beaten = {"holds": "beats", "fails": "does not beat", "unclear": "cannot be told apart from"}
     verdict = {c["key"]: beaten[c["verdict"]] for c in measured["claims"]}

@@ -26,12 +26,12 @@ from .page_text import (
     training_text,
 )
 from .results import load
-from .verdicts import band_text, number_text
+from .verdicts import band_text, number_text, sentence
 
 PAGE = Path(__file__).parent / "page"
 HIDDEN = "no-report"  # the tag of cells that stay in the notebook
 HEADLINE = "samples"  # the figure that opens the page
-FILTERS = {"number": number_text, "band": band_text, "miss": miss_text}
+FILTERS = {"number": number_text, "band": band_text, "miss": miss_text, "sentence": sentence}
 PRIVATE = ("papermill", "execution", "widgets")  # metadata that tells of one machine's one run
 
 
@@ -176,7 +176,7 @@ def _claims(results: dict, recorded: dict, books: dict) -> list[dict]:
 
 def _evidence(key: str, book) -> str | None:
     """The last cell that names the claim, else the last that judges claims named elsewhere."""
-    quoted = (f'"{key}"', f'"{key.removesuffix("_csv")}"')
+    quoted = (f'"{key}"', f'"{sentence(key)}"')
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     named = [cell for cell in code if any(name in cell.source for name in quoted)]
     judging = [cell for cell in code if "run.claim(" in cell.source]

@@ -244,6 +244,5 @@ def table(found: Evaluation, against: dict[str, str] | None = None) -> pd.DataFr
     kept = kept.assign(mse_vs_gray_low=limits[:, 0], mse_vs_gray_high=limits[:, 1])
     if against:
         pairs = [found.compare(model, against[model]) for model in kept.index]
-        names = {"change": "value", "change_low": "low", "change_high": "high"}
-        kept = kept.assign(**{k: [getattr(p, v) for p in pairs] for k, v in names.items()})
+        kept[["change", "change_low", "change_high"]] = [(p.value, p.low, p.high) for p in pairs]
     return kept

@@ -27,6 +27,11 @@ def judge(run: Run, key: str, estimate: tuple) -> str:
     return f"{claim['verdict']:9}{claim['text']}\n{'':9}{measured}; holds if this {band}"
 
 
+def sentence(key: str) -> str:
+    """The key of the sentence that a claim checks: _csv marks its check on published numbers."""
+    return key.removesuffix("_csv")
+
+
 def number_text(value: float | None) -> str:
     """A number as one reads it: three significant digits, powers of ten as such."""
     if value is None:
