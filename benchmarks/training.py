@@ -20,6 +20,7 @@ import json
 import multiprocessing
 import os
 import statistics
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -31,7 +32,7 @@ from torch import nn
 from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
-from helpers import augment, fitting, model, unet_fitting
+from helpers import augment, fitting, model, threads, unet_fitting
 from helpers.as_published import AsPublished
 from helpers.batches import Photos, order
 
@@ -67,16 +68,24 @@ def published_loop():
     return take
 
 
-def ours(fast: bool = True, half: bool = False, keep: bool = True):
-    """The loop of fitting.fit: convolutions fast or plain, in bfloat16, memory kept or not."""
+def ours(fast=True, half=False, keep=True, team=True, ahead=True):
+    """The loop of fitting.fit: convolutions fast or plain, in bfloat16, memory kept or not.
+
+    team: threads share the batch, and not each operation. ahead: the next batch is made meanwhile.
+    """
     if keep:
         fitting.keep_memory()
+    members = threads.team("cpu", BATCH) if team else threads.ALONE
     net = model.ColorizeCNN(fast=fast).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-5)
 
-    def take(number):
-        batch = photos().batch(order(number, BATCH, len(photos()), 0))
-        return fitting.update(net, optimizer, mse_loss, *batch, half).item()
+    def batch(number):
+        return photos().batch(order(number, BATCH, len(photos()), 0))
+
+    batches = threads.ahead(members if ahead else threads.ALONE, batch, 0, sys.maxsize)
+
+    def take(_):
+        return fitting.update(net, optimizer, mse_loss, *next(batches), half, members).item()
 
     return take
 
@@ -87,19 +96,23 @@ def street_unet():
     given = augment.Photos(*(torch.from_numpy(a) for a in (photos().lightness, photos().ab)))
     recipe = unet_fitting.Recipe(batch=BATCH)
     work = unet_fitting._Work(given, None, recipe, None, "cpu", None)
-    return lambda _: work.one_batch()
+    batches = threads.ahead(work.team, work.batch, 0, sys.maxsize)
+    return lambda _: work.one_batch(*next(batches))
 
 
 CONTENDERS = {  # name: what it is, with how many threads
     "published loop": (published_loop, ALL),
     "ours, default": (ours, ALL),
     "ours, memory given back": (functools.partial(ours, keep=False), ALL),
+    "ours, no batch ahead": (functools.partial(ours, ahead=False), ALL),
+    "ours, operations shared": (functools.partial(ours, team=False), ALL),
     "ours, plain convolutions": (functools.partial(ours, fast=False), ALL),
     "ours, bfloat16": (functools.partial(ours, half=True), ALL),
     "published loop, 1 thread": (published_loop, 1),
     "ours, 1 thread": (ours, 1),
     "ours, 2 threads": (ours, 2),
     "street_unet": (street_unet, ALL),
+    "street_unet, 1 thread": (street_unet, 1),
 }
 COMPARED = ("published loop", "ours, default")  # whose losses should be the same
 

@@ -37,8 +37,8 @@ def key(model: nn.Module, **parts) -> str:
         digest.update(name.encode())
         digest.update(weights.numpy().tobytes())
     here = Path(__file__).parent
-    names = ("batches", "checkpoint", "devices", "distributed", "fast_conv", "fitting", "recipe")
-    sources = {here / f"{name}.py" for name in names}
+    names = "batches checkpoint devices distributed fast_conv fitting recipe threads whole_batch"
+    sources = {here / f"{name}.py" for name in names.split()}
     module = sys.modules[type(model).__module__]
     if getattr(module, "__file__", None):
         sources.add(Path(module.__file__))

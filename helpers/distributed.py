@@ -122,55 +122,7 @@ def check(batch_size: int, key: str) -> None:
 def wrapped(model: nn.Module) -> nn.Module:
     """The model whose backward pass averages gradients over all processes; alone, itself.
 
-    It shares its parameters with `model`, whose batch norms now see the whole batch: PyTorch's
-    own on GPUs, `WholeBatchNorm2d` on the CPU.
+    Its batch norms, which `model` shares, should see the whole batch (`whole_batch`).
     """
-    if not in_group():
-        return model
-    gpu = next(model.parameters()).is_cuda
-    for name, module in list(model.named_modules()):
-        if isinstance(module, nn.BatchNorm2d):
-            whole = nn.SyncBatchNorm.convert_sync_batchnorm(module) if gpu else _whole(module)
-            model.set_submodule(name, whole)
     # batch statistics are the same everywhere already
-    return DistributedDataParallel(model, forward_sync_buffers=False)
-
-
-class WholeBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over the photos of all processes, of which each has as many.
-
-    What nn.SyncBatchNorm is on GPUs, which does not run on the CPU. N x C x H x W stays so.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return super().forward(x)
-        mean = _Total.apply(x.mean((0, 2, 3))) / ranks()
-        centered = x - mean[:, None, None]
-        variance = _Total.apply(centered.square().mean((0, 2, 3))) / ranks()
-        with torch.no_grad():
-            pixels = ranks() * x.numel() / x.shape[1]
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * pixels / (pixels - 1), self.momentum)
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centered * scale[:, None, None] + self.bias[:, None, None]
-
-
-def _whole(norm: nn.BatchNorm2d) -> WholeBatchNorm2d:
-    made = WholeBatchNorm2d(norm.num_features, norm.eps, norm.momentum).train(norm.training)
-    made.weight, made.bias = norm.weight, norm.bias  # the same parameters, not copies
-    made.load_state_dict(norm.state_dict())
-    return made
-
-
-class _Total(torch.autograd.Function):
-    """The sum over all processes; each one's loss then hangs on what every process put in."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor) -> Tensor:
-        return total(x.clone())
-
-    @staticmethod
-    def backward(ctx, slope: Tensor) -> Tensor:
-        return total(slope.clone())
+    return DistributedDataParallel(model, forward_sync_buffers=False) if in_group() else model

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from . import baselines, metrics, paths, preprocessing, reproduced, results, street_unet
+from . import baselines, metrics, paths, preprocessing, reproduced, results, street_unet, threads
 from .intervals import as_text, bootstrap, interval
 from .preprocessing import PreparedSet
 
@@ -138,12 +138,12 @@ def evaluate(
 
 def unet_colors(model, lightness: np.ndarray, point) -> np.ndarray:
     """ab (N x H x W x 2, ab units) that a StreetUnet gives lightness (uint8, N x H x W)."""
-    parts = []
-    for start in range(0, len(lightness), BATCH):
+
+    def colors(start: int) -> np.ndarray:
         part = torch.from_numpy(lightness[start : start + BATCH])[:, None].float() / 255
-        ab, _ = street_unet.predict(model, part, point)
-        parts.append(ab.permute(0, 2, 3, 1).numpy())
-    return np.concatenate(parts)
+        return street_unet.predict(model, part, point)[0].permute(0, 2, 3, 1).numpy()
+
+    return np.concatenate(threads.team().map(colors, range(0, len(lightness), BATCH)))
 
 
 def shipped(prepared: PreparedSet, indices: np.ndarray) -> tuple[dict[str, np.ndarray], int]:

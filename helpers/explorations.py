@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from . import checkpoint, fitting, laws, model, studies, timings
+from . import checkpoint, fitting, laws, model, studies, threads, timings
 from .baselines import nearest_copy
 from .batches import Photos, order
 from .fitting import Recipe
@@ -55,17 +55,20 @@ def l1(run: Run, prepared: PreparedSet) -> Study:
 def _watched(network, photos: Photos, recipe: Recipe, seed: int) -> list[tuple[float, float]]:
     """Fit, and note the loss and the mean square error of every batch."""
     optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate)
-    squares = []
+    team, parts, squares = threads.team(photos=recipe.batch_size), [], []
 
     def loss(output, target):
-        squares.append(F.mse_loss(output.detach(), target).item())
+        parts.append((F.mse_loss(output.detach(), target).item(), len(output)))
         return fitting.LOSSES[recipe.loss](output, target)
 
     fitting.keep_memory()
     losses = []
     for number in progress_bar(range(recipe.batches), desc=recipe.loss, unit="batch", leave=False):
         batch = photos.batch(order(number, recipe.batch_size, len(photos), seed))
-        losses.append(fitting.step(network, optimizer, loss, *batch))
+        losses.append(fitting.update(network, optimizer, loss, *batch, team=team).item())
+        each, photos_each = zip(*parts)  # of each thread's part of the batch
+        squares.append(float(np.average(each, weights=photos_each)))
+        parts.clear()
     return list(zip(losses, squares))
 
 

@@ -16,10 +16,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from . import checkpoint, devices, distributed
+from . import checkpoint, devices, distributed, threads
 from .batches import Photos, order
 from .devices import keep_memory
 from .recipe import LOSSES, Recipe
+from .threads import Team
+from .whole_batch import whole
 
 AT_ONCE = 64  # photos in one pass through a network that learns nothing
 
@@ -104,10 +106,15 @@ class _Work:
         if device.type != "cpu":
             train, validation = (photos and photos.on(device) for photos in (train, validation))
         self.train, self.validation = train, validation
-        net = distributed.wrapped(self.model.to(device))
+        self.team = threads.team(device, recipe.batch_size)
+        self.model.to(device)
+        if distributed.in_group() or self.team.size > 1:
+            whole(self.model)
+        net = distributed.wrapped(self.model)
         weights, gpu = self.model.parameters(), device.type == "cuda"
         self.optimizer = torch.optim.Adam(weights, recipe.learning_rate, capturable=gpu)
-        taken = functools.partial(update, net, self.optimizer, self.loss, half=recipe.bfloat16)
+        taken = functools.partial(update, net, self.optimizer, self.loss)
+        taken = functools.partial(taken, half=recipe.bfloat16, team=self.team)
         self.step = devices.graphed(taken, device)
         self.losses = torch.zeros(recipe.length(len(train)), device=device)
         self.taken = self.settled = 0  # steps, and those whose losses are those of the whole batch
@@ -158,9 +165,10 @@ class _Work:
         began = time.monotonic() - self.seconds
         about = {"total": len(self.losses), "initial": self.taken, "desc": label, "unit": "batch"}
         stopped = False
+        prepared = threads.ahead(self.team, self.batch, self.taken, len(self.losses))
         with checkpoint.pace() as pace, distributed.bar(**about, leave=False) as batches:
             while not (self.done or stopped):
-                self.one_batch()
+                self.one_batch(*next(prepared))
                 batches.update()
                 self.seconds = time.monotonic() - began
                 stopped, due = distributed.stop_or_save(self.taken, pace)
@@ -169,15 +177,18 @@ class _Work:
             if stopped:  # this process or another one
                 raise KeyboardInterrupt
 
-    def one_batch(self) -> None:
-        photos = len(self.train)
-        positions = order(self.taken, self.recipe.batch_size, photos, self.seed)
-        mine = positions[distributed.part(len(positions))]
-        self.losses[self.taken] = self.step(*self.train.batch(mine))
+    def batch(self, number: int) -> tuple[Tensor, Tensor]:
+        """This process's part of a batch (counted from 0)."""
+        positions = order(number, self.recipe.batch_size, len(self.train), self.seed)
+        return self.train.batch(positions[distributed.part(len(positions))])
+
+    def one_batch(self, lightness: Tensor, ab: Tensor) -> None:
+        self.losses[self.taken] = self.step(lightness, ab)
         self.taken += 1
+        photos = len(self.train)
         epoch = len(self.validated) + 1
         if self.validation and self.taken == self.recipe.end_of(epoch, photos):
-            self.validated.append(mean_loss(self.model, self.validation, self.loss))
+            self.validated.append(mean_loss(self.model, self.validation, self.loss, self.team))
             if np.argmin(self.validated) == epoch - 1:
                 self.best = {k: v.clone() for k, v in self.model.state_dict().items()}
 
@@ -197,37 +208,45 @@ class _Work:
 
 
 def update(
-    model: nn.Module, optimizer, loss: Callable, lightness: Tensor, ab: Tensor, half=False
+    model: nn.Module,
+    optimizer,
+    loss: Callable,
+    lightness: Tensor,
+    ab: Tensor,
+    half: bool = False,
+    team: Team = threads.ALONE,
 ) -> Tensor:
     """One step of the optimizer on one batch; the loss before it, which nobody waits for.
 
-    half: with bfloat16 where autocast has it.
+    half: with bfloat16 where autocast has it. team: the threads that share the batch.
     """
+
+    def part_loss(lightness: Tensor, ab: Tensor) -> Tensor:
+        # Casts are not kept: kept ones would outlive the CUDA graph that made them.
+        with torch.autocast(lightness.device.type, torch.bfloat16, half, cache_enabled=False):
+            return loss(model(lightness), ab)
+
     optimizer.zero_grad()
-    # Casts are not kept: kept ones would outlive the CUDA graph that made them.
-    with torch.autocast(lightness.device.type, torch.bfloat16, half, cache_enabled=False):
-        value = loss(model(lightness), ab)
-    value.backward()
+    value = team.backward(part_loss, model.parameters(), lightness, ab)
     optimizer.step()
-    return value.detach()
+    return value
 
 
-def step(model: nn.Module, optimizer, loss: Callable, lightness: Tensor, ab: Tensor) -> float:
-    """`update`, and the loss as a number."""
-    return update(model, optimizer, loss, lightness, ab).item()
-
-
-def mean_loss(model: nn.Module, photos: Photos, loss: Callable) -> float:
+def mean_loss(
+    model: nn.Module, photos: Photos, loss: Callable, team: Team = threads.ALONE
+) -> float:
     """The loss over all photos, each counted once; the model is left in training mode.
 
-    Several processes take turns, and all get the same number.
+    Processes and the threads of a team take turns, and all get the same number.
     """
+
+    @torch.inference_mode()
+    def total(start: int) -> float:
+        lightness, ab = photos.batch(np.arange(start, min(start + AT_ONCE, len(photos))))
+        return loss(model(lightness), ab).item() * len(ab)
+
     model.eval()
-    total = torch.zeros(1, dtype=torch.float64)
-    with torch.inference_mode():
-        starts = range(0, len(photos), AT_ONCE)
-        for start in starts[distributed.part(len(starts))]:
-            lightness, ab = photos.batch(np.arange(start, min(start + AT_ONCE, len(photos))))
-            total += loss(model(lightness), ab).item() * len(ab)
+    starts = range(0, len(photos), AT_ONCE)
+    own = sum(team.map(total, starts[distributed.part(len(starts))]))
     model.train()
-    return distributed.total(total).item() / len(photos)
+    return distributed.total(torch.tensor(own, dtype=torch.float64)).item() / len(photos)

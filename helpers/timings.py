@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from . import fitting, results
+from . import fitting, results, threads
 from .progress import bar as progress_bar
 from .results import Run
 
@@ -41,12 +41,12 @@ def _measure(builds: dict[str, Callable], repeats: int, label: str) -> list[dict
     ab = torch.rand(BATCH, 2, HEIGHT, WIDTH).to(memory_format=torch.channels_last)
     nets = {name: build().to(memory_format=torch.channels_last) for name, build in builds.items()}
     adams = {name: torch.optim.Adam(net.parameters(), lr=1e-5) for name, net in nets.items()}
-    rounds = []
+    rounds, team = [], threads.team("cpu", BATCH)
     for _ in progress_bar(range(repeats + 1), desc=f"timing {label}", leave=False):
         seconds = {}
         for name, net in nets.items():
             began = time.perf_counter()
-            fitting.step(net, adams[name], fitting.LOSSES["mse"], lightness, ab)
+            fitting.update(net, adams[name], fitting.LOSSES["mse"], lightness, ab, team=team)
             seconds[name] = time.perf_counter() - began
         rounds.append(seconds)
     return rounds[1:]

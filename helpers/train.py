@@ -16,7 +16,17 @@ import torch
 from filelock import FileLock
 from safetensors.torch import save_file
 
-from . import batches, devices, distributed, fit_unet, fitting, paths, preprocessing, unet_fitting
+from . import (
+    batches,
+    devices,
+    distributed,
+    fit_unet,
+    fitting,
+    paths,
+    preprocessing,
+    threads,
+    unet_fitting,
+)
 from .fitting import Recipe
 from .model import ColorizeCNN
 from .results import PROFILES
@@ -126,9 +136,9 @@ def set_threads(wanted: int | str | None) -> None:
         net = ColorizeCNN(fast=True).to(memory_format=torch.channels_last)
         adam = torch.optim.Adam(net.parameters())
         photos = 255 * torch.rand(16, 1, 88, 112), torch.rand(16, 2, 88, 112)
-        step = functools.partial(fitting.step, net, adam, fitting.LOSSES["mse"], *photos)
+        step = functools.partial(fitting.update, net, adam, fitting.LOSSES["mse"], *photos)
         devices.keep_memory()
-        devices.faster_threads(step)
+        devices.faster_threads(lambda: step(team=threads.team()))
     elif wanted:
         torch.set_num_threads(wanted)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import color, devices, laws
+from . import color, devices, laws, threads
 from .batches import Photos, as_input
 from .fitting import AT_ONCE, Fitted, Recipe, fit
 from .model import ColorizeCNN
@@ -39,10 +39,13 @@ def predict(model: nn.Module, lightness: np.ndarray, batch_size: int = AT_ONCE) 
     """Colors of lightness (uint8, N x H x W, 2.55 L): ab in ab units, float32, N x H x W x 2."""
     model = model.eval().to(memory_format=torch.channels_last)
     ab = np.empty((*lightness.shape, 2), np.float32)
-    with torch.inference_mode():
-        for start in range(0, len(lightness), batch_size):
-            part = slice(start, start + batch_size)
-            ab[part] = color.unit_to_ab(model(as_input(lightness[part])).permute(0, 2, 3, 1))
+
+    @torch.inference_mode()
+    def fill(start: int) -> None:
+        part = slice(start, start + batch_size)
+        ab[part] = color.unit_to_ab(model(as_input(lightness[part])).permute(0, 2, 3, 1))
+
+    threads.team().map(fill, range(0, len(lightness), batch_size))
     return ab
 
 

@@ -7,7 +7,7 @@ processes draw the same batch and each learns from its part (`distributed`).
 """
 
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,47 +15,17 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from . import augment, checkpoint, devices, distributed, heads
+from . import augment, checkpoint, devices, distributed, heads, threads
 from .augment import Photos, halve
 from .devices import keep_memory
 from .heads import new_model
-from .street_unet import WIDTHS, StreetUnet
+from .street_unet import StreetUnet
+from .unet_recipe import Recipe, rate_at
+from .whole_batch import whole
 
-CORNERS = (0, 99, 600, 720, 830)  # of 830 steps: between them the rate is a straight line
-HEIGHTS = (0.01, 1, 1, 0.7, 0)  # of the recipe's rate
 LOOKS = 8  # at the validation photos, on the way
 AT_ONCE = 32  # photos in one pass through a network that learns nothing
-SOURCES = ("augment", "bins", "heads", "operating", "street_unet", "unet_fitting")
-
-
-def _option(default, text: str):
-    """A field that `python -m helpers.fit_unet` offers as an option."""
-    return field(default=default, metadata={"help": text})
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What decides a training run; the defaults made the shipped weights.
-
-    Those without a help text are for studies: the head and its weights (`heads`), the widths of
-    the network, how photos are changed (`augment.vary`), whether blocks see the whole picture, and
-    whether to multiply and add with 16 bits where PyTorch's autocast does.
-    """
-
-    steps: int = _option(6000, "batches")
-    batch: int = _option(16, "photos in a batch")
-    rate: float = _option(2e-3, "AdamW's learning rate at its highest")
-    decay: float = _option(0.05, "AdamW's weight decay")
-    average: float = _option(0.998, "how much the average of the weights keeps per batch")
-    extra_share: float = _option(0.375, "part of a batch that comes from the extra photos")
-    dropout: float = _option(0.1, "share of channels left out")
-    seed: int = _option(0, "of the weights and of every draw")
-    head: str = "bins"
-    weighted: bool = True
-    widths: tuple[int, ...] = WIDTHS
-    changes: str = "all"
-    context: bool = True
-    bfloat16: bool = False
+SOURCES = ("augment", "bins", "heads", "operating", "street_unet", "unet_fitting", "unet_recipe")
 
 
 @dataclass(frozen=True)
@@ -72,14 +42,6 @@ class Trained:
     validated: dict[int, float]
     seconds: float
     key: str
-
-
-def rate_at(step: int, recipe: Recipe) -> float:
-    """Learning rate of a step: it rises, stays, falls slowly and then fast, to about 0.
-
-    CORNERS were tuned on a run of that length; one of another length keeps their shares.
-    """
-    return recipe.rate * float(np.interp(step * CORNERS[-1] / recipe.steps, CORNERS, HEIGHTS))
 
 
 def averaged(model: StreetUnet, decay: float) -> AveragedModel:
@@ -131,6 +93,9 @@ class _Work:
             for x in (photos, extra, validation)
         )
         self.model = model.to(device).train()
+        self.team = threads.team(device, recipe.batch)
+        if distributed.in_group() or self.team.size > 1:
+            whole(self.model)
         self.net = distributed.wrapped(self.model)
         self.loss = heads.loss_function(self.model, recipe.head, recipe.weighted)
         self.average = averaged(self.model, recipe.average)
@@ -166,11 +131,14 @@ class _Work:
         began, steps = time.monotonic() - self.seconds, self.recipe.steps
         about = {"total": steps, "initial": self.done, "desc": label, "unit": "batch"}
         stopped = False
+        prepared = threads.ahead(self.team, self.batch, self.done, steps)
         with checkpoint.pace() as pace, distributed.bar(**about, leave=False) as batches:
             while self.done < steps and not stopped:
-                self.losses.append(self.one_batch())
+                self.losses.append(self.one_batch(*next(prepared)))
                 if self.validation and self.done % max(steps // LOOKS, 1) == 0:
-                    self.validated[self.done] = error(self.average.module, self.validation)
+                    self.validated[self.done] = error(
+                        self.average.module, self.validation, self.team
+                    )
                 batches.update()
                 self.seconds = time.monotonic() - began
                 stopped, due = distributed.stop_or_save(self.done, pace)
@@ -179,20 +147,23 @@ class _Work:
             if stopped:  # this process or another one
                 raise KeyboardInterrupt
 
-    def one_batch(self) -> float:
-        """Take one step; the loss before it."""
+    def batch(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """This process's part of a batch (counted from 0), and the state of random numbers then."""
         recipe = self.recipe
-        torch.manual_seed(recipe.seed * 1_000_003 + self.done)
+        torch.manual_seed(recipe.seed * 1_000_003 + number)
         few = round(recipe.batch * recipe.extra_share) if self.extra else 0
         with self.device:  # where random numbers are drawn, too
             picked = [self.photos.pick(recipe.batch - few)]
             picked += [self.extra.pick(few)] if few else []
             batch = augment.vary(*(torch.cat(x) for x in zip(*picked)), recipe.changes)
-        if distributed.rank():  # each leaves out channels of its own
-            torch.manual_seed(torch.initial_seed() + 1_000 * distributed.rank())
+        return *(x[distributed.part(recipe.batch)] for x in batch), torch.get_rng_state()
+
+    def one_batch(self, lightness: Tensor, ab: Tensor, state: Tensor) -> float:
+        """Take one step; the loss before it."""
         for group in self.optimizer.param_groups:
-            devices.set_rate(group, rate_at(self.done, recipe))
-        loss = self.step(*(x[distributed.part(recipe.batch)] for x in batch))
+            devices.set_rate(group, rate_at(self.done, self.recipe))
+        self.state = state
+        loss = self.step(lightness, ab)
         self.average.update_parameters(self.model)
         loss = distributed.total(loss.cpu()).item() / distributed.ranks()
         if not np.isfinite(loss):
@@ -201,15 +172,19 @@ class _Work:
 
     def update(self, lightness: Tensor, ab: Tensor) -> Tensor:
         """One step on one batch; the loss before it, which nobody waits for."""
-        self.optimizer.zero_grad()
         half = self.recipe.bfloat16
-        with torch.autocast(self.device.type, torch.bfloat16, half, cache_enabled=False):
-            output = self.net(lightness)
-        loss = self.loss(output.float(), ab)
-        loss.backward()
+
+        def part_loss(lightness: Tensor, ab: Tensor) -> Tensor:
+            with torch.autocast(self.device.type, torch.bfloat16, half, cache_enabled=False):
+                output = self.net(lightness)
+            return self.loss(output.float(), ab)
+
+        self.optimizer.zero_grad()
+        weights, batch = self.model.parameters(), (lightness, ab)
+        loss = self.team.backward(part_loss, weights, *batch, state=self.state)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimizer.step()
-        return loss.detach()
+        return loss
 
 
 def _optimizer(model: StreetUnet, recipe: Recipe, gpu: bool) -> torch.optim.AdamW:
@@ -217,7 +192,7 @@ def _optimizer(model: StreetUnet, recipe: Recipe, gpu: bool) -> torch.optim.Adam
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": kernels}, {"params": others, "weight_decay": 0}]
     rate = devices.rate(recipe.rate, model.centers.device)
-    options = {"weight_decay": recipe.decay, "betas": (0.9, 0.99), "capturable": gpu}
+    options = {"weight_decay": recipe.decay, "betas": (0.9, 0.99), "capturable": gpu, "fused": True}
     return torch.optim.AdamW(groups, rate, **options)
 
 
@@ -230,17 +205,21 @@ def _key(model: StreetUnet, recipe: Recipe, groups: list[Photos | None]) -> str:
     return checkpoint.key(model, recipe=asdict(recipe), data=data, code=code)
 
 
-@torch.inference_mode()
-def error(model: StreetUnet, photos: Photos) -> float:
+def error(model: StreetUnet, photos: Photos, team: threads.Team = threads.ALONE) -> float:
     """Square error of the network's mean color over that of gray, at half size.
 
-    `model` is in evaluation mode, where the photos are. Several processes take turns.
+    `model` is in evaluation mode, where the photos are. Several processes take turns, as do the
+    threads of a team.
     """
-    mine = distributed.part(len(photos.ab))
-    sums = torch.zeros(2, dtype=torch.float64)  # of the network's squares and of gray's
-    for lightness, ab in zip(photos.lightness[mine].split(AT_ONCE), photos.ab[mine].split(AT_ONCE)):
+
+    @torch.inference_mode()
+    def sums(lightness: Tensor, ab: Tensor) -> Tensor:  # of the network's squares and of gray's
         truth = halve(ab)
         output = heads.at_half(model, lightness[:, None].float() / 255)
-        sums += torch.stack([(output - truth).square().sum(), truth.square().sum()]).cpu()
-    square, gray = distributed.total(sums).tolist()
+        return torch.stack([(output - truth).square().sum(), truth.square().sum()]).double().cpu()
+
+    mine = distributed.part(len(photos.ab))
+    chunks = (x[mine].split(AT_ONCE) for x in (photos.lightness, photos.ab))
+    own = sum(team.map(sums, *chunks), torch.zeros(2, dtype=torch.float64))
+    square, gray = distributed.total(own).tolist()
     return square / gray

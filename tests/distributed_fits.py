@@ -48,7 +48,7 @@ def losses(folder: Path) -> dict[str, list[float]]:
     main, extra, validation = (
         augment.Photos(*map(torch.from_numpy, photos(count, 32, count))) for count in (20, 10, 12)
     )
-    recipe = unet_fitting.Recipe(steps=6, widths=(4, 8, 8, 8), dropout=0.0)
+    recipe = unet_fitting.Recipe(steps=6, widths=(4, 8, 8, 8), dropout=0.1)
     trained = unet_fitting.fit(main, extra, recipe, validation=validation)
     found["street_unet"] = trained.losses + list(trained.validated.values())
     average = trained.model.state_dict().items()

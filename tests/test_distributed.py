@@ -9,7 +9,6 @@ import distributed_fits
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from helpers import distributed, fitting, paths
 
@@ -75,25 +74,6 @@ def test_a_killed_process_is_started_again_and_the_run_goes_on_from_its_checkpoi
     pair = [load_file(folder / "new.safetensors") for folder in (one, two)]
     for name, weights in pair[0].items():
         assert torch.allclose(weights, pair[1][name], atol=1e-4), name
-
-
-def test_batch_norm_over_one_process_is_pytorchs(one_thread):
-    torch.manual_seed(0)
-    plain = nn.BatchNorm2d(3, momentum=0.3)
-    nn.init.normal_(plain.weight)
-    whole = distributed._whole(nn.BatchNorm2d(3, momentum=0.3))
-    whole.load_state_dict(plain.state_dict())
-    inputs = [(5 + 2 * torch.randn(4, 3, 5, 6)).requires_grad_() for _ in range(2)]
-    inputs[1].data.copy_(inputs[0].data)
-    slope = torch.randn(4, 3, 5, 6)
-    for norm, x in zip((plain, whole), inputs):
-        norm(x).backward(slope)
-    assert torch.allclose(inputs[0].grad, inputs[1].grad, atol=1e-5)
-    assert torch.allclose(plain.weight.grad, whole.weight.grad, atol=1e-4)
-    for name, value in plain.state_dict().items():
-        assert torch.allclose(value, whole.state_dict()[name]), name
-    x = torch.randn(2, 3, 4, 4)
-    assert torch.equal(plain.eval()(x), whole.eval()(x))
 
 
 def test_parts_are_disjoint_and_complete(monkeypatch):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .camera import HEIGHT, WIDTH, Camera
+from .camera import WIDTH, Camera
 from .materials import SIZE, stains
 
 SKY_STEP = 8  # the sky is worked out in every eighth pixel
@@ -61,10 +61,10 @@ class Weather:
             offset=rng.integers(0, SIZE, 2),
         )
 
-    def sky(self, camera: Camera) -> np.ndarray:
-        """The sky in every `SKY_STEP`th pixel, whatever stands before it: H' x W' x 3, float32."""
+    def sky(self, camera: Camera, height: int) -> np.ndarray:
+        """The sky in every `SKY_STEP`th pixel of the upper `height` rows: H' x W' x 3, float32."""
         x = np.arange(-SKY_STEP // 2, WIDTH + SKY_STEP, SKY_STEP)
-        y = np.arange(-SKY_STEP // 2, HEIGHT + SKY_STEP, SKY_STEP)
+        y = np.arange(-SKY_STEP // 2, height + SKY_STEP, SKY_STEP)
         dx, dy, dz = camera.rays(x, y)
         length = np.sqrt(dx * dx + dy * dy + dz * dz)
         up = np.clip(dy / length, 0, 1)
