@@ -10,6 +10,7 @@ from . import paths, results
 from .intervals import as_text
 
 RECORDED = "streetview-thumbnails"  # whose full run is shown where studies are too long
+PRECISION = paths.MEASURED / "precision.json"
 ERROR = "error over gray's"  # the name of mse_vs_gray with its interval
 UNBROKEN = "\N{NO-BREAK SPACE}"  # keeps a number and its interval on one line
 COLUMNS = {  # of a study: how it is called, digits
@@ -119,6 +120,23 @@ def recorded() -> tuple[dict[str, pd.DataFrame], str]:
     run = results.load(paths.MEASURED / f"{RECORDED}.json")
     tables = {name: pd.DataFrame(**values) for name, values in run["studies"].items()}
     return tables, f"the recorded full run on {RECORDED}, commit {run['environment']['commit']}"
+
+
+def precision() -> tuple[pd.DataFrame, str]:
+    """What `benchmarks/precision.py` found, float32 against bfloat16, and what that says."""
+    record = results.load(PRECISION)
+    table, environment = pd.DataFrame(**record["precision"]), record["environment"]
+    lines = [
+        f"{record['seeds']} seeds of {record['batches']} batches each on {record['data']}, "
+        f"{environment['device']}, commit {environment['commit']}"
+    ]
+    for row in table[table.index.str.endswith("bfloat16")].itertuples():
+        apart = row.change_low > 0 or row.change_high < 0
+        said = (
+            ("harms" if row.change > 0 else "helps") if apart else "makes no difference seen here"
+        )
+        lines.append(f"{row.Index}: error {_change(row)}, so it {said}")
+    return table, "\n".join(lines)
 
 
 def _change(row) -> str:

@@ -115,3 +115,23 @@ def test_two_points_have_no_interval():
     table = pd.DataFrame({"value": [1, 2], "mse_vs_gray": [1.0, 0.5]})
     change, limits = study_tables.per_doubling(table)
     assert change == pytest.approx(-0.5) and np.isnan(limits).all()
+
+
+def test_16_bits_are_said_to_harm_only_where_the_interval_leaves_zero(tmp_path, monkeypatch):
+    names = ("one, float32", "one, bfloat16", "two, float32", "two, bfloat16", "three, bfloat16")
+    rows = study(**{name: (0.5, 0.4, 0.6, 0.4) for name in names})
+    changes = {"change": [0, 0.02, 0, 0.02, -0.02], "change_low": [0, 0.01, 0, -0.01, -0.03]}
+    rows = rows.assign(**changes, change_high=[0, 0.03, 0, 0.05, -0.01])
+    environment = {"device": "cpu", "commit": "abc"}
+    record = {"seeds": 3, "batches": 7, "data": "photos", "environment": environment}
+    monkeypatch.setattr(study_tables, "PRECISION", tmp_path / "precision.json")
+    made = record | study_tables.as_records({"precision": rows})
+    study_tables.results.save(study_tables.PRECISION, made)
+    table, said = study_tables.precision()
+    pd.testing.assert_frame_equal(table, rows, check_dtype=False)
+    assert said.splitlines() == [
+        "3 seeds of 7 batches each on photos, cpu, commit abc",
+        "one, bfloat16: error +0.020 [+0.010, +0.030], so it harms",
+        "two, bfloat16: error +0.020 [-0.010, +0.050], so it makes no difference seen here",
+        "three, bfloat16: error -0.020 [-0.030, -0.010], so it helps",
+    ]
