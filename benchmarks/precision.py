@@ -2,7 +2,7 @@
 
     python benchmarks/precision.py [DATA] [--seeds N] [--batches N] [--json FILE]
 
-The report's network and street_unet learn from the same photos in the same order, each seed once
+The report's network and street_unet, in the widths of a quick run, learn from the same photos in the same order, each seed once
 in float32 and once in bfloat16, and are judged on the test photos, in float32. Intervals are over
 places and seeds; "change" is bfloat16 less float32 within the same draws. Fits are kept in
 build/precision/, so that a run which was stopped goes on. On a CPU without instructions for it
@@ -51,7 +51,8 @@ def measure(data: str, images: int | None, seeds: int, batches: int, device) -> 
             fitted = fitting.fit(studies.PUBLISHED, train, None, recipe, seed, *cnn)
             colors = training.predict(fitted.model, lightness)
             predictions.setdefault(f"colorize_cnn, {kind}", []).append(colors)
-            recipe = unet_fitting.Recipe(batches, changes=CHANGES, seed=seed, bfloat16=half)
+            how = {"widths": results.SMALL, "changes": CHANGES, "seed": seed, "bfloat16": half}
+            recipe = unet_fitting.Recipe(batches, **how)
             unet = {"path": folder / f"street_unet-{end}", "label": f"street_unet, {label}"}
             trained = unet_fitting.fit(sets.train, sets.extra, recipe, device=device, **unet)
             colors = unet_studies.predict(trained.model, lightness)

@@ -43,7 +43,7 @@ class Profile:
 
 TINY, SMALL, LARGE = (8, 16, 32, 48), (16, 32, 64, 96), (32, 64, 128, 192)
 PROFILES = {
-    "quick": Profile("quick", 600, 1, 375, 80, 12, 4, 5, 240, SMALL, 40, TINY),
+    "quick": Profile("quick", 600, 1, 375, 60, 12, 4, 5, 240, SMALL, 40, TINY),
     "full": Profile("full", 6000, 3, 375, 375, 60, 8, 15, 400, LARGE, 120, SMALL),
 }
 
