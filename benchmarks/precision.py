@@ -2,11 +2,11 @@
 
     python benchmarks/precision.py [DATA] [--seeds N] [--batches N] [--json FILE]
 
-The report's network and street_unet, in the widths of a quick run, learn from the same photos in the same order, each seed once
-in float32 and once in bfloat16, and are judged on the test photos, in float32. Intervals are over
-places and seeds; "change" is bfloat16 less float32 within the same draws. Fits are kept in
-build/precision/, so that a run which was stopped goes on. On a CPU without instructions for it
-bfloat16 is many times slower.
+The report's network and street_unet, in the widths of a quick run, learn from the same photos in
+the same order, each seed once in float32 and once in bfloat16, and are judged on the test photos,
+in float32. Intervals are over places and seeds; "change" is bfloat16 less float32 within the same
+draws. Fits are kept in build/precision/, so that a run which was stopped goes on. On a CPU without
+instructions for it bfloat16 is many times slower.
 """
 
 import helpers  # noqa: F401  (sets the threads' environment, which must come before PyTorch)
