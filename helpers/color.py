@@ -51,11 +51,6 @@ def load_ab(stored: np.ndarray) -> np.ndarray:
     return stored.astype(np.float32) - np.float32(AB_OFFSET)
 
 
-def ab_to_unit(ab: np.ndarray) -> np.ndarray:
-    """ab to the report's scale, (ab + 128) / 255, in 0..1: what its network predicts."""
-    return (ab + AB_OFFSET) / 255
-
-
 def unit_to_ab(unit: np.ndarray) -> np.ndarray:
     """The report's scale back to ab units."""
     return unit * 255 - AB_OFFSET

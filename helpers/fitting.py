@@ -8,6 +8,7 @@ processes share each batch (`distributed`); the checkpoint does not depend on ho
 import functools
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -165,8 +166,9 @@ class _Work:
         began = time.monotonic() - self.seconds
         about = {"total": len(self.losses), "initial": self.taken, "desc": label, "unit": "batch"}
         stopped = False
-        prepared = threads.ahead(self.team, self.batch, self.taken, len(self.losses))
-        with checkpoint.pace() as pace, distributed.bar(**about, leave=False) as batches:
+        made = closing(threads.ahead(self.team, self.batch, self.taken, len(self.losses)))
+        bar = distributed.bar(**about, leave=False)
+        with checkpoint.pace() as pace, made as prepared, bar as batches:
             while not (self.done or stopped):
                 self.one_batch(*next(prepared))
                 batches.update()

@@ -7,6 +7,7 @@ processes draw the same batch and each learns from its part (`distributed`).
 """
 
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -131,8 +132,9 @@ class _Work:
         began, steps = time.monotonic() - self.seconds, self.recipe.steps
         about = {"total": steps, "initial": self.done, "desc": label, "unit": "batch"}
         stopped = False
-        prepared = threads.ahead(self.team, self.batch, self.done, steps)
-        with checkpoint.pace() as pace, distributed.bar(**about, leave=False) as batches:
+        made = closing(threads.ahead(self.team, self.batch, self.done, steps))
+        bar = distributed.bar(**about, leave=False)
+        with checkpoint.pace() as pace, made as prepared, bar as batches:
             while self.done < steps and not stopped:
                 self.losses.append(self.one_batch(*next(prepared)))
                 if self.validation and self.done % max(steps // LOOKS, 1) == 0:
