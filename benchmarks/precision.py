@@ -81,7 +81,8 @@ def main() -> None:
     print(study_tables.readable(found, change=True).to_string())
     if chosen.json:
         about = {"data": Path(chosen.data).name, "seeds": chosen.seeds, "batches": chosen.batches}
-        record = {"environment": results.environment(), **about}
+        environment = results.environment() | {"device": device.type}
+        record = {"environment": environment, **about}
         results.save(chosen.json, record | study_tables.as_records({"precision": found}))
 
 

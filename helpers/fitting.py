@@ -166,9 +166,9 @@ class _Work:
         began = time.monotonic() - self.seconds
         about = {"total": len(self.losses), "initial": self.taken, "desc": label, "unit": "batch"}
         stopped = False
-        made = closing(threads.ahead(self.team, self.batch, self.taken, len(self.losses)))
+        ahead = closing(threads.ahead(self.team, self.batch, self.taken, len(self.losses)))
         bar = distributed.bar(**about, leave=False)
-        with checkpoint.pace() as pace, made as prepared, bar as batches:
+        with checkpoint.pace() as pace, ahead as prepared, bar as batches:
             while not (self.done or stopped):
                 self.one_batch(*next(prepared))
                 batches.update()

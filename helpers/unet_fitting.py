@@ -132,9 +132,9 @@ class _Work:
         began, steps = time.monotonic() - self.seconds, self.recipe.steps
         about = {"total": steps, "initial": self.done, "desc": label, "unit": "batch"}
         stopped = False
-        made = closing(threads.ahead(self.team, self.batch, self.done, steps))
+        ahead = closing(threads.ahead(self.team, self.batch, self.done, steps))
         bar = distributed.bar(**about, leave=False)
-        with checkpoint.pace() as pace, made as prepared, bar as batches:
+        with checkpoint.pace() as pace, ahead as prepared, bar as batches:
             while self.done < steps and not stopped:
                 self.losses.append(self.one_batch(*next(prepared)))
                 if self.validation and self.done % max(steps // LOOKS, 1) == 0:
@@ -218,7 +218,9 @@ def error(model: StreetUnet, photos: Photos, team: threads.Team = threads.ALONE)
     def sums(lightness: Tensor, ab: Tensor) -> Tensor:  # of the network's squares and of gray's
         truth = halve(ab)
         output = heads.at_half(model, lightness[:, None].float() / 255)
-        return torch.stack([(output - truth).square().sum(), truth.square().sum()]).double().cpu()
+        return (
+            torch.stack([(output - truth).square().sum(), truth.square().sum()]).cpu().double()
+        )  # MPS has no 64 bits
 
     mine = distributed.part(len(photos.ab))
     chunks = (x[mine].split(AT_ONCE) for x in (photos.lightness, photos.ab))

@@ -52,7 +52,7 @@ def test_batch_norm_keeps_digits_where_the_mean_is_far_from_zero():
     team, outputs = threads.Team(2), {}
 
     def loss(part):
-        outputs[threads.part().number] = shared(part).detach()
+        outputs[threads.own_part().number] = shared(part).detach()
         return shared[0].weight.sum()
 
     team.backward(loss, [shared[0].weight], x + 1000)
@@ -70,7 +70,7 @@ def test_a_team_leaves_out_the_channels_that_one_thread_does(size):
     outputs = {}
 
     def loss(part):
-        mine = threads.part()
+        mine = threads.own_part()
         outputs[mine.number if mine else 0] = [shared(part), shared(part)]
         return (part * 1.0).mean()
 
@@ -94,3 +94,28 @@ def test_names_values_and_parameters_stay_the_same():
     assert all(a is b for a, b in zip(model.parameters(), parameters))
     assert before.keys() == model.state_dict().keys()
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_statistics_of_16_bit_pictures_keep_32_bits():
+    x = inputs()[0].bfloat16()
+    plain, shared = norm(), whole_batch.whole(nn.Sequential(norm()))
+    plain(x + 20)
+    team = threads.Team(2)
+    team.backward(lambda part: shared(part + 20).float().mean(), [*shared.parameters()], x)
+    assert_close(shared[0].running_mean, plain.running_mean, rtol=1e-6, atol=0)
+    assert_close(shared[0].running_var, plain.running_var, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.BatchNorm2d(3, affine=False),
+        nn.BatchNorm2d(3, track_running_stats=False),
+        nn.BatchNorm2d(3, momentum=None),
+        nn.BatchNorm1d(3),
+        nn.Dropout(0.1),
+    ],
+)
+def test_layers_that_cannot_see_the_whole_batch_are_refused(layer):
+    with pytest.raises(ValueError, match=f"1, {type(layer).__name__}.*one thread"):
+        whole_batch.whole(nn.Sequential(nn.ReLU(), layer))
