@@ -11,8 +11,10 @@ used, everything here is what it is for one process alone.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
+from filelock import FileLock
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
@@ -39,6 +41,17 @@ def ranks() -> int:
 def rank() -> int:
     """Which of them this process is, from 0; the first writes and speaks for all."""
     return distributed.get_rank() if in_group() else 0
+
+
+@contextmanager
+def held(path: Path | None) -> Iterator[None]:
+    """Nobody but these processes works on the fit kept at `path`: others wait, and find it done."""
+    if path is None or rank() != 0:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        yield
 
 
 @contextmanager

@@ -77,9 +77,10 @@ def fit(
     differ, FloatingPointError when the loss is no longer a number.
     """
     work = _Work(build, _photos(train), _photos(validation), recipe, seed, Path(path), device)
-    work.resume()
-    if not work.done:
-        work.go_on(label)
+    with distributed.held(work.path):
+        work.resume()
+        if not work.done:
+            work.go_on(label)
     return work.result()
 
 

@@ -43,7 +43,8 @@ def execute(notebook: Path, output: Path, parameters: dict) -> float:
                 part,
                 parameters,
                 kernel_name="python3",
-                cwd=notebook.parent,
+                # papermill's own cwd is that of the whole process, in which lanes are threads
+                resources={"metadata": {"path": str(notebook.parent)}},
                 progress_bar=False,
             )
         except PapermillExecutionError as error:

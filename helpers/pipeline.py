@@ -1,4 +1,4 @@
-"""How are the notebooks run in order, skipped when nothing changed, and joined to one page?
+"""How are the notebooks run, skipped when nothing changed, and joined to one page?
 
 A step is skipped when its key is the one it was last done under and all that it made is there.
 The key hashes the notebook's sources and tags, the parameters, every helper, the pins, the
@@ -19,9 +19,9 @@ import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import lanes, paths
 from . import notebooks as books
 from . import options as opts
-from . import paths
 from .progress import TERMINAL
 
 FOLDERS = ("data", "extra", "elsewhere")  # options that may name one
@@ -66,26 +66,28 @@ def run(options, folder: Path) -> Path:
     if options.data == "streetview":
         _fetch(options)
     notebooks = sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
-    key, done = inputs_key(parameters), []
-    for number, notebook in enumerate(notebooks, 1):
-        key = step_key(notebook, key)
-        label = f"[{number}/{len(notebooks)}] {notebook.stem}"
-        if is_done(folder, notebook, key):
-            print(f"{label}: nothing changed", flush=True)
-        else:
-            print(f"{label} ...", flush=True)
-            seconds = step(notebook, folder, parameters, key)
-            print(f"{label}: {seconds:.0f} s", flush=True)
-            done.append(notebook)
-        if options.update:
-            books.write_back(folder / "notebooks" / notebook.name, notebook)
+    keys = step_keys(notebooks, inputs_key(parameters))
+    labels = {b.stem: f"[{n}/{len(notebooks)}] {b.stem}" for n, b in enumerate(notebooks, 1)}
+    due = {b.stem: b for b in notebooks if not is_done(folder, b, keys[b.stem])}
+    for name in [name for name in labels if name not in due]:
+        print(f"{labels[name]}: nothing changed", flush=True)
+
+    def work(name: str) -> None:
+        print(f"{labels[name]} ...", flush=True)
+        seconds = step(due[name], folder, parameters, keys[name])
+        print(f"{labels[name]}: {seconds:.0f} s", flush=True)
+
+    lanes.each(work, list(due), lanes.wanted(options.profile, options.device))
+    for notebook in notebooks if options.update else ():
+        books.write_back(folder / "notebooks" / notebook.name, notebook)
     page = paths.BUILD / "report.html"
-    latest, finished = paths.BUILD / "latest.txt", f"{folder.name} {key} {_hash(_helpers(True))}"
-    if done or not page.exists() or _text(latest) != finished:
+    latest = paths.BUILD / "latest.txt"
+    finished = f"{folder.name} {keys[notebooks[-1].stem]} {_hash(_helpers(True))}"
+    if due or not page.exists() or _text(latest) != finished:
         executed = [folder / "notebooks" / book.name for book in notebooks]
         _page(folder, executed, page, rebuild_command(options))
         _write(latest, finished)
-    print(f"{len(done)} of {len(notebooks)} notebooks ran, {time.monotonic() - started:.0f} s")
+    print(f"{len(due)} of {len(notebooks)} notebooks ran, {time.monotonic() - started:.0f} s")
     return page
 
 
@@ -120,8 +122,9 @@ def _page(folder: Path, executed: list[Path], page: Path, command: str) -> None:
     from . import report, results  # here, so that a run with nothing to do starts at once
 
     notes = {book.stem: results.load(folder / "keys" / f"{book.stem}.json") for book in executed}
-    timings = {name: note["seconds"] for name, note in notes.items()}
-    results.save(folder / "parts" / "00_pipeline.json", {"timings": timings})
+    timings, threads = ({n: note[k] for n, note in notes.items()} for k in ("seconds", "threads"))
+    part = {"timings": timings, "environment": {"threads_of_chapters": threads}}
+    results.save(folder / "parts" / "00_pipeline.json", part)
     results.assemble(folder, folder.name.rpartition("-")[2], command)
     report.build(folder, executed, folder / "report.html")
     with paths.whole(page) as part:
@@ -134,8 +137,8 @@ def step(notebook: Path, folder: Path, parameters: dict, key: str) -> float:
     note.unlink(missing_ok=True)
     output = folder / "notebooks" / notebook.name
     seconds = books.execute(notebook, output, parameters)
-    content = {"key": key, "seconds": seconds, "figures": books.figures_of(output)}
-    _write(note, json.dumps(content))
+    content = {"key": key, "seconds": seconds, "threads": lanes.threads()}
+    _write(note, json.dumps(content | {"figures": books.figures_of(output)}))
     return seconds
 
 
@@ -182,11 +185,15 @@ def _hash(files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def step_key(notebook: Path, before: str) -> str:
-    """The key of a notebook's step: its sources and tags on top of the key before it."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    sources = [("".join(c["source"]), c["metadata"].get("tags", [])) for c in cells]
-    return hashlib.sha256(json.dumps([before, sources]).encode()).hexdigest()
+def step_keys(notebooks: list[Path], key: str) -> dict[str, str]:
+    """The key of each notebook's step: its sources and tags on top of the key before it."""
+    keys = {}
+    for notebook in notebooks:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        sources = [("".join(c["source"]), c["metadata"].get("tags", [])) for c in cells]
+        key = hashlib.sha256(json.dumps([key, sources]).encode()).hexdigest()
+        keys[notebook.stem] = key
+    return keys
 
 
 def is_named(data: str) -> bool:

@@ -1,8 +1,13 @@
 """How does a step that runs in a notebook's kernel show its progress in the terminal?"""
 
+import functools
+import itertools
 import os
 
+from filelock import FileLock, Timeout
 from tqdm import tqdm
+
+from . import paths
 
 TERMINAL = "STREETSIDE_TERMINAL"  # the terminal that started the run, set by the pipeline
 
@@ -16,6 +21,22 @@ def bar(iterable=None, **options) -> tqdm:
     if terminal:
         try:
             options |= {"file": open(terminal, "w"), "disable": False, "leave": False}
+            options |= {"position": _line()[0]}
         except OSError:
             pass
     return tqdm(iterable, **options)
+
+
+@functools.cache
+def _line() -> tuple[int, FileLock]:
+    """The terminal's line, counted from the cursor, that this process's bars have to themselves.
+
+    Kernels that run side by side hold one each, by a lock that ends with the process.
+    """
+    for number in itertools.count():
+        lock = FileLock(paths.BUILD / f".line-{number}.lock", timeout=0)
+        try:
+            lock.acquire()
+            return number, lock
+        except Timeout:
+            pass

@@ -72,9 +72,10 @@ def fit(
     or other code is not used. Several processes call this alike, each on its `device`.
     """
     work = _Work(photos, extra, recipe, path, device, validation)
-    work.resume()
-    if work.done < recipe.steps:
-        work.go_on(label)
+    with distributed.held(work.path):
+        work.resume()
+        if work.done < recipe.steps:
+            work.go_on(label)
     model = work.average.module.cpu().eval()
     return Trained(model, work.losses, work.validated, work.seconds, work.key)
 

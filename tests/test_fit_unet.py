@@ -1,6 +1,8 @@
 """The recipe: what it learns, what augmentation keeps, and that it goes on where it stopped."""
 
 import math
+import shutil
+import threading
 from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
@@ -10,7 +12,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from helpers import augment, bins, checkpoint, fit_unet, heads, street_unet, unet_fitting
+from helpers import (
+    augment,
+    bins,
+    checkpoint,
+    distributed,
+    fit_unet,
+    heads,
+    street_unet,
+    unet_fitting,
+)
 from helpers.augment import Photos
 from helpers.preprocessing import PreparedSet
 from helpers.unet_fitting import Recipe
@@ -233,6 +244,21 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(tmp_path, monkeypatch
     assert len(calls) == 4 + 3  # three steps were kept
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_who_asks_for_a_network_that_another_trains_waits_and_finds_it_done(tmp_path):
+    path, found, recipe = tmp_path / "kept.pt", [], Recipe(steps=2, batch=2)
+    first = unet_fitting.fit(scenes(), None, recipe, tmp_path / "other.pt")
+    with distributed.held(path):
+        asks = threading.Thread(
+            target=lambda: found.append(unet_fitting.fit(scenes(), None, recipe, path))
+        )
+        asks.start()
+        asks.join(2.0)  # time enough to train one of its own
+        assert not found
+        shutil.copyfile(tmp_path / "other.pt", path)
+    asks.join()
+    assert found[0].seconds == first.seconds
 
 
 def test_training_leaves_the_callers_random_numbers_alone():

@@ -6,50 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
 import pytest
+from pipeline_samples import book
 
-from helpers import notebooks, options, paths, pipeline, report
+from helpers import notebooks, options, paths, pipeline
 
 COMMAND = [sys.executable, "-m", "helpers.pipeline"]
-
-
-def book(*sources: str, parameters: str = 'data = "synthetic"'):
-    cells = [nbformat.v4.new_code_cell(source) for source in (parameters, *sources)]
-    cells[0].metadata["tags"] = ["parameters"]
-    for number, cell in enumerate(cells):
-        cell["id"] = f"cell-{number}"
-    made = nbformat.v4.new_notebook(cells=cells)
-    made.metadata["kernelspec"] = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    return made
-
-
-@pytest.fixture
-def house(tmp_path, monkeypatch):
-    """A project of two small notebooks, each of which counts its runs in a file."""
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-    monkeypatch.setattr(report, "build", lambda folder, books, out: out.write_text("page"))
-    for name in ("PYTHONPATH", "IPYTHONDIR", "TQDM_DISABLE", paths.REDRAW, paths.DEVICE):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
-    (tmp_path / "requirements.txt").touch()
-    (tmp_path / "notebooks").mkdir()
-    parts = tmp_path / "build" / "synthetic-quick" / "parts"
-    for name in ("01_one", "02_two"):
-        counts = f"open({str(tmp_path / name)!r}, 'a').write('x')"
-        part = (
-            f"from pathlib import Path; p = Path({str(parts)!r}); p.mkdir(exist_ok=True);"
-            f"(p / '{name}.json').write_text('{{}}');"
-        )
-        nbformat.write(book(counts, part), tmp_path / "notebooks" / f"{name}.ipynb")
-    monkeypatch.setattr(pipeline, "inputs_key", lambda parameters: json.dumps(parameters))
-    return tmp_path
 
 
 def runs(house) -> tuple[int, int]:
@@ -127,6 +92,20 @@ def test_what_is_written_back_is_stripped_of_what_changes(house):
     assert [cell["execution_count"] for cell in kept["cells"]] == [1, 2]
     assert kept["cells"][1]["outputs"][0]["text"] == ["1\n"]
     assert "papermill" not in (house / "01_one.ipynb").read_text()
+
+
+def test_a_notebook_runs_in_its_folder_and_the_run_stays_where_it_is(house):
+    path, done = house / "notebooks" / "01_one.ipynb", house / "done"
+    nbformat.write(book(f"import os; open({str(done)!r}, 'w').write(os.getcwd())"), path)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(notebooks.execute, path, house / "executed.ipynb", {})
+        seen = {os.getcwd()}
+        while not running.done():
+            seen.add(os.getcwd())
+            time.sleep(0.01)
+        running.result()
+    assert done.read_text() == str(path.parent)
+    assert seen == {os.getcwd()}
 
 
 def test_only_what_differs_from_the_defaults_is_passed_to_notebooks(tmp_path):

@@ -1,9 +1,11 @@
 """A fit depends on its seed alone, survives a kill, and keeps the weights that validated best."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import checkpoint, fitting, paths, results, training
+from helpers import checkpoint, distributed, fitting, paths, results, training
 from helpers.batches import Photos, as_input, order
 from helpers.model import ColorizeCNN
 from helpers.training import Recipe, fit, moving_average, predict
@@ -154,6 +156,21 @@ def test_a_kill_in_the_middle_leaves_a_checkpoint_that_ends_at_the_same_weights(
     whole = fit(build, train, validation, VALIDATED, 0, tmp_path / "whole.pt")
     assert torch.equal(weights(whole), weights(resumed))
     assert whole.history.equals(resumed.history)
+
+
+def test_who_asks_for_a_fit_that_another_makes_waits_and_finds_it_done(tmp_path):
+    path, found = tmp_path / "fit.pt", []
+    first = fit(build, photos(10), None, SHORT, 0, tmp_path / "other.pt")
+    with distributed.held(path):
+        asks = threading.Thread(
+            target=lambda: found.append(fit(build, photos(10), None, SHORT, 0, path))
+        )
+        asks.start()
+        asks.join(1.0)  # time enough to make one of its own
+        assert not found
+        shutil.copyfile(tmp_path / "other.pt", path)
+    asks.join()
+    assert found[0].seconds == first.seconds
 
 
 def test_a_finished_fit_is_loaded_and_not_done_again(tmp_path, monkeypatch):
@@ -301,7 +318,7 @@ def test_the_headline_models_use_the_profile_and_their_own_checkpoints(tmp_path)
     trained = training.colorize_cnn(run, prepared, 7)
     assert published.batches == 6 and published.epochs.empty
     assert len(trained.epochs) <= 3 and trained.epochs.best.sum() == 1
-    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    names = sorted(path.name for path in (tmp_path / "checkpoints").glob("*.pt"))
     assert names == ["colorize_cnn-seed7.pt", "published-seed7.pt"]
 
 
