@@ -48,7 +48,8 @@ def execute(notebook: Path, output: Path, parameters: dict) -> float:
                 progress_bar=False,
             )
         except PapermillExecutionError as error:
-            failed.write_bytes(part.read_bytes())
+            if error.ename != "KeyboardInterrupt":
+                failed.write_bytes(part.read_bytes())
             raise StepFailed(
                 f"{notebook.stem}, cell {error.exec_count}: {error.ename}: {error.evalue}"
             ) from error

@@ -22,7 +22,7 @@ from pathlib import Path
 from . import lanes, paths
 from . import notebooks as books
 from . import options as opts
-from .progress import TERMINAL
+from .progress import TERMINAL, tell
 
 FOLDERS = ("data", "extra", "elsewhere")  # options that may name one
 PAGE_ONLY = {"report.py", "page_text.py", "page_checks.py", "readme.py", "page"}
@@ -57,29 +57,33 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options, folder: Path) -> Path:
     """Execute every notebook that changed, assemble results.json, build the page."""
     started = time.monotonic()
+    if options.data == "streetview":
+        _fetch(options)
     for name, value in books.kernel_environment().items():
         os.environ[name] = value
     os.environ[paths.DEVICE] = options.device
     if opts.is_default(options):
         os.environ[paths.REDRAW] = "1"
     parameters = changed_parameters(options)
-    if options.data == "streetview":
-        _fetch(options)
     notebooks = sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
     keys = step_keys(notebooks, inputs_key(parameters))
     labels = {b.stem: f"[{n}/{len(notebooks)}] {b.stem}" for n, b in enumerate(notebooks, 1)}
     due = {b.stem: b for b in notebooks if not is_done(folder, b, keys[b.stem])}
-    for name in [name for name in labels if name not in due]:
-        print(f"{labels[name]}: nothing changed", flush=True)
+
+    def done(name: str, how: str) -> None:
+        tell(f"{labels[name]}: {how}")
+        if options.update:
+            books.write_back(
+                folder / "notebooks" / f"{name}.ipynb", paths.NOTEBOOKS / f"{name}.ipynb"
+            )
 
     def work(name: str) -> None:
-        print(f"{labels[name]} ...", flush=True)
-        seconds = step(due[name], folder, parameters, keys[name])
-        print(f"{labels[name]}: {seconds:.0f} s", flush=True)
+        tell(f"{labels[name]} ...")
+        done(name, f"{step(due[name], folder, parameters, keys[name]):.0f} s")
 
+    for name in [name for name in labels if name not in due]:
+        done(name, "nothing changed")
     lanes.each(work, list(due), lanes.wanted(options.profile, options.device))
-    for notebook in notebooks if options.update else ():
-        books.write_back(folder / "notebooks" / notebook.name, notebook)
     page = paths.BUILD / "report.html"
     latest = paths.BUILD / "latest.txt"
     finished = f"{folder.name} {keys[notebooks[-1].stem]} {_hash(_helpers(True))}"

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import os
+import sys
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
@@ -25,6 +26,11 @@ def bar(iterable=None, **options) -> tqdm:
         except OSError:
             pass
     return tqdm(iterable, **options)
+
+
+def tell(sentence: str) -> None:
+    """Print a line, over what a kernel's bar has left on that of the terminal."""
+    print(("\r\x1b[K" if sys.stdout.isatty() else "") + sentence, flush=True)
 
 
 @functools.cache

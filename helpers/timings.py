@@ -28,6 +28,7 @@ def in_turn(run: Run, name: str, builds: dict[str, Callable], repeats: int) -> p
     """
     path = run.folder / "checkpoints" / f"timing-{name}.json"
     asked = {"networks": list(builds), "repeats": repeats, "torch": torch.__version__}
+    asked["threads"] = torch.get_num_threads()
     kept = results.load(path) if path.exists() else {}
     if kept.get("asked") != asked:
         kept = {"asked": asked, "seconds": _measure(builds, repeats, name)}

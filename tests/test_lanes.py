@@ -25,26 +25,37 @@ def two_cores(monkeypatch):
     monkeypatch.delenv(lanes.THREADS, raising=False)
 
 
-def test_every_chapter_but_the_first_is_in_one_lane_behind_what_it_needs():
+def test_a_chapter_runs_after_those_whose_networks_or_verdicts_it_shows():
     names = sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
-    first, beside = lanes.in_lanes(names)
-    assert first == ["01_preprocessing"]
-    assert sorted(name for lane in beside for name in lane) == names[1:]
+    before, beside, after = lanes.in_lanes(names)
+    assert before == ["01_preprocessing"]
+    assert sorted(name for lane in beside for name in lane) == names[1:-1]
     places = {name: place for lane in beside for place, name in enumerate(lane)}
     assert places["04_evaluation"] > places["03_training"]
+    assert after == [path.stem for path in showing_all_verdicts()]
+
+
+def showing_all_verdicts() -> list[Path]:
+    books = sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
+    return [path for path in books if "verdicts.claims_table(" in path.read_text()]
 
 
 def test_a_lane_with_nothing_beside_it_has_the_machine_to_itself():
-    assert lanes.in_lanes(["03_training", "04_evaluation"])[1] == []
-    assert lanes.in_lanes(["04_evaluation", "05_explorations"])[1] == [
-        ["04_evaluation"],
-        ["05_explorations"],
-    ]
+    alone = ["03_training", "04_evaluation", "06_colorize_your_photos"]
+    assert lanes.in_lanes(alone) == (alone, [], [])
+    assert lanes.in_lanes(["04_evaluation", "05_explorations", "06_colorize_your_photos"]) == (
+        [],
+        [["04_evaluation"], ["05_explorations"]],
+        ["06_colorize_your_photos"],
+    )
 
 
 def test_what_is_timed_or_on_a_gpu_or_on_one_core_runs_alone(monkeypatch):
     assert lanes.wanted("quick", "cpu")
     assert not lanes.wanted("full", "cpu") and not lanes.wanted("quick", "cuda")
+    monkeypatch.setenv(lanes.THREADS, "1")
+    assert not lanes.wanted("quick", "cpu")
+    monkeypatch.delenv(lanes.THREADS)
     monkeypatch.setattr(pool, "cores", lambda: 1)
     assert not lanes.wanted("quick", "cpu")
 
@@ -57,12 +68,13 @@ def test_lanes_run_at_the_same_time_and_each_in_its_order():
         if name in ("03_training", "02_model"):
             met.wait()
 
-    lanes.each(work, ["01_preprocessing", "02_model", "03_training", "04_evaluation"], True)
+    names = ["01_preprocessing", "02_model", "03_training", "04_evaluation", "06_colorize"]
+    lanes.each(work, names, True)
     assert begun[0] == "01_preprocessing" and sorted(begun[1:3]) == ["02_model", "03_training"]
-    assert begun[3] == "04_evaluation"
+    assert begun[3:] == ["04_evaluation", "06_colorize"]
     begun.clear()
-    lanes.each(begun.append, ["01_preprocessing", "02_model", "03_training"], False)
-    assert begun == ["01_preprocessing", "02_model", "03_training"]
+    lanes.each(begun.append, names, False)
+    assert begun == names
 
 
 @pytest.mark.parametrize("asked, shared", [(None, 1), ("6", 3), ("1", 1)])
@@ -142,18 +154,17 @@ def test_a_kernel_that_does_not_heed_is_ended(two_lanes, monkeypatch):
     assert not lanes._kernels()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_ctrl_c_lets_both_chapters_save_and_leaves_none_behind(tmp_path):
+def stopped(tmp_path, cell: str, *numbers: int, grace: float = 10.0) -> list[Path]:
+    """Run two notebooks of that cell side by side, and send these signals when both run.
+
+    Returns the files in which they named their processes, and checks that these ended.
+    """
     for name in ("one", "two"):
-        saves = (
-            "import os, time; from pathlib import Path\n"
-            f"try: Path({str(tmp_path / name)!r}).write_text(str(os.getpid())); time.sleep(600)\n"
-            f"except KeyboardInterrupt: Path({str(tmp_path / name)!r} + '-saved').touch(); raise"
-        )
-        nbformat.write(book(saves), tmp_path / f"{name}.ipynb")
+        source = cell.replace("MINE", repr(str(tmp_path / name)))
+        nbformat.write(book(source), tmp_path / f"{name}.ipynb")
     code = (
         "from pathlib import Path; from helpers import lanes, notebooks\n"
-        f"here = Path({str(tmp_path)!r})\n"
+        f"lanes.GRACE, here = {grace}, Path({str(tmp_path)!r})\n"
         "lanes.side_by_side(lambda name: notebooks.execute("
         "here / f'{name}.ipynb', here / f'{name}-out.ipynb', {}), [['one'], ['two']])"
     )
@@ -165,11 +176,34 @@ def test_ctrl_c_lets_both_chapters_save_and_leaves_none_behind(tmp_path):
     while not all(pid.exists() and pid.read_text() for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    os.killpg(run.pid, signal.SIGINT)
+    for number in numbers:
+        os.killpg(run.pid, number)
+        time.sleep(0.3)
     _, said = run.communicate(timeout=SECONDS)
     assert run.returncode != 0 and b"KeyboardInterrupt" in said
-    assert all((tmp_path / f"{name}-saved").exists() for name in ("one", "two"))
     assert not any(psutil.pid_exists(int(pid.read_text())) for pid in pids)
+    assert not list(tmp_path.glob("*-out.*"))
+    return pids
+
+
+def test_ctrl_c_lets_both_chapters_save_and_leaves_none_behind(tmp_path):
+    saves = (
+        "import os, time; from pathlib import Path\n"
+        "try: Path(MINE).write_text(str(os.getpid())); time.sleep(600)\n"
+        "except KeyboardInterrupt: Path(MINE + '-saved').touch(); raise"
+    )
+    pids = stopped(tmp_path, saves, signal.SIGINT)
+    assert all(pid.with_name(f"{pid.name}-saved").exists() for pid in pids)
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_leaves_no_chapter_behind_either(tmp_path, second):
+    deaf = (
+        "import os, signal, time; from pathlib import Path\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "Path(MINE).write_text(str(os.getpid())); time.sleep(600)"
+    )
+    stopped(tmp_path, deaf, signal.SIGTERM, second, second, grace=2.0)
 
 
 def test_kernels_side_by_side_draw_their_bars_on_lines_of_their_own(tmp_path, monkeypatch):
