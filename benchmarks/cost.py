@@ -29,7 +29,17 @@ import psutil
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from helpers import baselines, cost, evaluation, fit_unet, paths, preprocessing, results, sources
+from helpers import (
+    baselines,
+    cost,
+    environment,
+    evaluation,
+    fit_unet,
+    paths,
+    preprocessing,
+    results,
+    sources,
+)
 from helpers.batches import Photos
 from helpers.fitting import Recipe, fit, mean_loss
 from helpers.model import ColorizeCNN
@@ -206,7 +216,7 @@ def measure(chosen: argparse.Namespace) -> dict:
         found[name]["points"] += [point] if point else []
         if photos == max(chosen.photos) and len(found[name]["points"]) < FEWEST:
             raise RuntimeError(f"photos were rendered before: remove {chosen.folder} first")
-    return {"environment": results.environment(), "limits": limits, "steps": found}
+    return {"environment": environment.described(), "limits": limits, "steps": found}
 
 
 def show(record: dict) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from helpers import (
+    environment,
     evaluation,
     fitting,
     paths,
@@ -81,8 +82,8 @@ def main() -> None:
     print(study_tables.readable(found, change=True).to_string())
     if chosen.json:
         about = {"data": Path(chosen.data).name, "seeds": chosen.seeds, "batches": chosen.batches}
-        environment = results.environment() | {"device": device.type}
-        record = {"environment": environment, **about}
+        ran_on = environment.described() | {"device": device.type}
+        record = {"environment": ran_on, **about}
         results.save(chosen.json, record | study_tables.as_records({"precision": found}))
 
 

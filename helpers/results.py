@@ -7,20 +7,15 @@ the parts into results.json. Bands of claims stand in data/claims.toml, written 
 import base64
 import io
 import json
-import os
-import platform
-import subprocess
 import tomllib
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
-from . import paths
+from . import environment, paths
 
 LARGEST_SVG = 120_000  # characters
 SEED = 0  # the one default seed: weights and order come from it, never the split
 CLAIMS = paths.DATA / "claims.toml"
-PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "torch", "matplotlib", "nbconvert")
 
 
 @dataclass(frozen=True)
@@ -185,7 +180,7 @@ def assemble(folder: Path, profile: str, command: str = "./run_all.sh") -> dict:
     Written to `folder` and, as the latest run, to `build/`. Claims keep the order of
     data/claims.toml, and one that no notebook judged is there as unclear.
     """
-    results = {"data": {}, "environment": environment(), "profile": profile}
+    results = {"data": {}, "environment": environment.described(), "profile": profile}
     results |= {"command": command, "metrics": {}, "claims": [], "timings": {}}
     judged = {}
     for part in sorted((folder / "parts").glob("*.json")):
@@ -199,45 +194,6 @@ def assemble(folder: Path, profile: str, command: str = "./run_all.sh") -> dict:
     for path in (folder / "results.json", paths.BUILD / "results.json"):
         save(path, results)
     return results
-
-
-def environment() -> dict:
-    """Versions, hardware, threads and commit: what a reader needs to judge a difference."""
-    import torch
-
-    from .devices import asked
-
-    device = asked().type
-    git = ["git", "-C", str(paths.ROOT)]
-    try:
-        commit = subprocess.run(
-            [*git, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = "unknown (not a git checkout)"
-    return {
-        "commit": commit,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if device == "cuda" else device,
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-    }
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _svg(fig) -> dict:

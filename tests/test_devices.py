@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import devices, fitting, paths, results, training
+from helpers import devices, environment, fitting, paths, training
 from helpers.batches import Photos
 from helpers.devices import Graphed
 from helpers.model import ColorizeCNN
@@ -185,7 +185,7 @@ def test_notebooks_train_on_the_cpu_unless_another_device_was_asked_for(monkeypa
     monkeypatch.delenv(paths.DEVICE, raising=False)
     assert devices.asked() == torch.device("cpu")
     monkeypatch.setenv(paths.DEVICE, "meta")
-    assert results.environment()["device"] == "meta"
+    assert environment.described()["device"] == "meta"
     told = []
     monkeypatch.setattr(training, "fit", lambda *given: told.append(given[-1]))
     run = SimpleNamespace(folder=tmp_path)

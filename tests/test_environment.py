@@ -1,46 +1,40 @@
-"""The pins, for pip and for conda, hold what pyproject.toml asks for."""
+import subprocess
 
-import re
-import tomllib
+import pytest
 
-from packaging.requirements import Requirement
-from packaging.version import Version
-
-from helpers import options, paths
+from helpers import environment, paths
 
 
-def pins() -> dict[str, str]:
-    lines = (paths.ROOT / "requirements.txt").read_text().splitlines()
-    split = [line.split("==") for line in lines if "==" in line and not line.startswith("#")]
-    return {name.strip().lower(): version.strip() for name, version in split}
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    def git(*words):
+        settings = ["-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", "-C", str(tmp_path), *settings, *words], check=True)
+
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    for name in ("helpers/a.py", "figures/a.png", "notebooks/figures/a.ipynb"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("as committed")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "all")
+    return tmp_path
 
 
-def test_every_direct_dependency_is_pinned_at_a_version_that_fits():
-    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
-    for line in project["dependencies"]:
-        wanted = Requirement(line)
-        assert Version(pins()[wanted.name.lower()]) in wanted.specifier, line
+def test_figures_drawn_anew_do_not_make_a_commit_dirty(checkout):
+    clean = environment.commit()
+    assert len(clean) == 12 and set(clean) <= set("0123456789abcdef")
+    (checkout / "figures" / "a.png").write_text("drawn anew")
+    assert environment.commit() == clean
 
 
-def test_every_requirement_is_pinned_and_none_names_a_build_or_a_place():
-    for line in (paths.ROOT / "requirements.txt").read_text().splitlines():
-        if line and not line.startswith("#"):
-            assert re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9.]+", line), line
+@pytest.mark.parametrize("name", ["helpers/a.py", "notebooks/figures/a.ipynb"])
+def test_a_changed_source_makes_a_commit_dirty(checkout, name):
+    clean = environment.commit()
+    (checkout / name).write_text("changed")
+    assert environment.commit() == f"{clean}-dirty"
 
 
-def test_conda_users_get_the_same_pins():
-    text = (paths.ROOT / "environment.yml").read_text()
-    assert "- -r requirements.txt" in text
-    python = re.search(r"python=(\d+\.\d+)", text).group(1)
-    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
-    assert Requirement(f"python{project['requires-python']}").specifier.contains(python)
-    assert "==" not in text, "a version in environment.yml would be a second source"
-
-
-def test_this_environment_is_the_pinned_one():
-    assert options.unmet_requirements() == []
-
-
-def test_a_missing_or_other_version_is_named(monkeypatch):
-    monkeypatch.setattr(options.metadata, "version", lambda name: "0.0.1")
-    assert "numpy==" + pins()["numpy"] in options.unmet_requirements()
+def test_a_folder_without_history_has_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    assert environment.commit() == "unknown (not a git checkout)"

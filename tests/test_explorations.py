@@ -33,7 +33,7 @@ def test_square_errors_of_l1_are_those_of_its_batches(run):  # noqa: F811
 def test_l1_is_kept_and_the_same_when_it_is_resumed(run):  # noqa: F811
     data = prepared()
     first = explorations.l1(run, data)
-    (path,) = (run.folder / "checkpoints").glob("*l1*")
+    (path,) = (run.folder / "checkpoints").glob("*l1*.pt")
     stamp = path.stat().st_mtime_ns
     again = explorations.l1(run, data)
     assert path.stat().st_mtime_ns == stamp

@@ -172,6 +172,18 @@ def test_times_are_those_of_notebooks_and_trainings_with_totals(html):
     assert "step_kernel_9" not in footer
 
 
+def test_the_footer_names_what_took_longest(made, tmp_path):
+    run, books, _ = made
+    changed = results.load(run / "results.json")
+    changed["timings"] |= {"train colorize_cnn": 11.0, "04_evaluation": 99.5, "step_kernel_9": 500}
+    (tmp_path / "synthetic-quick").mkdir()
+    results.save(tmp_path / "synthetic-quick" / "results.json", changed)
+    page = report.build(tmp_path / "synthetic-quick", books, tmp_path / "page.html")
+    footer = text_of("</nav>" + page.read_text().split('<footer id="about">')[1])
+    said = "Of the chapters 04_evaluation took longest, of the trainings published."
+    assert said in " ".join(footer.split())
+
+
 def test_a_chapter_can_be_saved_as_a_notebook_without_outputs(html):
     encoded = re.search(r'download="03_training.ipynb" href="data:[^,]*,([^"]*)"', html)[1]
     book = nbformat.reads(base64.b64decode(encoded).decode(), as_version=4)

@@ -122,7 +122,7 @@ def test_photos_of_one_place_are_drawn_together():
 def test_a_study_is_kept_and_the_same_when_it_is_resumed(run):  # noqa: F811
     data = prepared()
     first = studies.study(run, data, "short", Recipe(batches=3))
-    kept = list((run.folder / "checkpoints").glob("*short*"))
+    kept = list((run.folder / "checkpoints").glob("*short*.pt"))
     stamp = kept[0].stat().st_mtime_ns
     again = studies.study(run, data, "short", Recipe(batches=3))
     assert len(kept) == 1 and kept[0].stat().st_mtime_ns == stamp

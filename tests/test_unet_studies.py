@@ -37,11 +37,11 @@ def studies(tmp_path):
 def test_every_study_that_asks_for_the_base_shares_its_fit(studies):
     studies.train("as the base")
     studies.train("head bins, weighted", head="bins", weighted=True)
-    assert [path.name for path in (studies.run.folder / "checkpoints").iterdir()] == [
+    assert [path.name for path in (studies.run.folder / "checkpoints").glob("*.pt")] == [
         "unet-base-seed0.pt"
     ]
     studies.train("photos as they are", changes="none")
-    assert len(list((studies.run.folder / "checkpoints").iterdir())) == 2
+    assert len(list((studies.run.folder / "checkpoints").glob("*.pt"))) == 2
 
 
 def test_heads_are_read_twice_and_those_named_have_every_seed(studies):
@@ -50,7 +50,7 @@ def test_heads_are_read_twice_and_those_named_have_every_seed(studies):
         f"{head}: {how}" for head in ("L2", "L1") for how in ("faithful", "colorful")
     ]
     assert found.seeds.tolist() == [2, 2, 1, 1]
-    files = {path.stem for path in (studies.run.folder / "checkpoints").iterdir()}
+    files = {path.stem for path in (studies.run.folder / "checkpoints").glob("*.pt")}
     assert files == {"unet-head-L2-seed0", "unet-head-L2-seed1", "unet-head-L1-seed0"}
     assert found.chroma_ratio["L1: colorful"] == pytest.approx(1, abs=0.2)
 

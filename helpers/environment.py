@@ -1,0 +1,55 @@
+"""What did a run run on: versions, hardware, threads and commit?"""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+from . import paths
+
+PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "torch", "matplotlib", "nbconvert")
+
+
+def described() -> dict:
+    """Versions, hardware, threads and commit: what a reader needs to judge a difference."""
+    import torch
+
+    from .devices import asked
+
+    device = asked().type
+    affinity = getattr(os, "sched_getaffinity", None)
+    return {
+        "commit": commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu(),
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "versions": {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def commit() -> str:
+    """The commit (12 digits), with "-dirty" where a file differs that decides results.
+
+    Figures decide none: a run draws them itself, and anew they differ in the last bits.
+    """
+    git = ["git", "-C", str(paths.ROOT)]
+    name = ["describe", "--always", "--abbrev=12", "--exclude=*"]
+    sources = ["diff", "--quiet", "HEAD", "--", ".", ":(exclude)figures"]
+    try:
+        found = subprocess.run([*git, *name], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, *sources], capture_output=True).returncode == 1
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not a git checkout)"
+    return found.stdout.strip() + "-dirty" * changed
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
