@@ -1,12 +1,11 @@
 """What did a run run on: versions, hardware, threads and commit?"""
 
-import os
 import platform
 import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from . import paths
+from . import paths, pool
 
 PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "torch", "matplotlib", "nbconvert")
 
@@ -18,13 +17,12 @@ def described() -> dict:
     from .devices import asked
 
     device = asked().type
-    affinity = getattr(os, "sched_getaffinity", None)
     return {
         "commit": commit(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu(),
-        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "cores": pool.cores(),
         "threads": torch.get_num_threads(),
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "versions": {name: metadata.version(name) for name in PACKAGES},

@@ -22,7 +22,6 @@ chroma_ratio   mean chroma of the prediction over that of the truth
 """
 
 import functools
-import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +33,7 @@ import torch
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
 from . import bins, color
+from .pool import cores
 
 AUC_LIMIT = 150  # largest threshold, ab units
 VIVID = 20  # chroma above which a pixel counts for rmse_chroma20
@@ -94,9 +94,9 @@ def on_screen(lightness: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _in_parts(function: Callable[[slice], Any], count: int) -> list:
-    """`function` of each few of `count` photos, on all cores, in their order."""
+    """`function` of each few of `count` photos, on all cores it may use, in their order."""
     parts = [slice(start, start + BATCH) for start in range(0, count, BATCH)]
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with warnings.catch_warnings(), ThreadPoolExecutor(cores()) as threads:
         # scikit-image warns of colors outside of the gamut: clipping them is what we ask for.
         warnings.simplefilter("ignore", UserWarning)
         return list(threads.map(function, parts))

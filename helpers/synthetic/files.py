@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..paths import whole
+from ..pool import cores
 from ..progress import bar as bar_of
 from .scene import render
 
@@ -44,7 +45,7 @@ def write_photos(
             jobs.append((folder, int(place), missing, seed))
     if not jobs:
         return
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    workers = min(workers or cores(), len(jobs))
     total = sum(len(job[2]) for job in jobs)
     with bar_of(total=total, desc="rendering streets", unit="photo") as bar:
         if workers == 1:
