@@ -87,6 +87,15 @@ def test_kernels_side_by_side_share_the_threads(monkeypatch, asked, shared):
     assert os.environ.get(lanes.THREADS) == asked
 
 
+def test_signals_mean_after_the_lanes_what_they_meant_before():
+    before = [signal.getsignal(number) for number in lanes.SIGNALS]
+    lanes.side_by_side(lambda name: None, [["a"], ["b"]])
+    assert [signal.getsignal(number) for number in lanes.SIGNALS] == before
+    with pytest.raises(ZeroDivisionError):
+        lanes.side_by_side(lambda name: 1 / 0, [["a"], ["b"]])
+    assert [signal.getsignal(number) for number in lanes.SIGNALS] == before
+
+
 def test_after_a_failure_no_further_chapter_begins(monkeypatch):
     met, ended, begun = threading.Barrier(2, timeout=SECONDS), threading.Event(), []
     monkeypatch.setattr(lanes, "_end_kernels", lambda running: ended.set())
