@@ -63,6 +63,18 @@ def test_times_are_kept_until_something_else_is_asked(run):
     assert len(log) == steps + 8
 
 
+def test_times_of_another_number_of_threads_are_taken_anew(run):
+    log, before = [], torch.get_num_threads()
+    timings.in_turn(run, "sleep", contenders(log), repeats=2)
+    steps = len(log)
+    torch.set_num_threads(2 if before == 1 else 1)
+    try:
+        timings.in_turn(run, "sleep", contenders(log), repeats=2)
+    finally:
+        torch.set_num_threads(before)
+    assert len(log) == 2 * steps
+
+
 def test_interval_over_rounds_is_around_the_ratio_of_medians():
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"a": rng.normal(2, 0.1, 40), "b": rng.normal(1, 0.05, 40)})
