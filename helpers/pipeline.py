@@ -70,27 +70,23 @@ def run(options, folder: Path) -> Path:
     labels = {b.stem: f"[{n}/{len(notebooks)}] {b.stem}" for n, b in enumerate(notebooks, 1)}
     due = {b.stem: b for b in notebooks if not is_done(folder, b, keys[b.stem])}
 
-    def done(name: str, how: str) -> None:
-        tell(f"{labels[name]}: {how}")
-        if options.update:
-            books.write_back(
-                folder / "notebooks" / f"{name}.ipynb", paths.NOTEBOOKS / f"{name}.ipynb"
-            )
-
     def work(name: str) -> None:
         tell(f"{labels[name]} ...")
-        done(name, f"{step(due[name], folder, parameters, keys[name]):.0f} s")
+        tell(f"{labels[name]}: {step(due[name], folder, parameters, keys[name]):.0f} s")
 
     for name in [name for name in labels if name not in due]:
-        done(name, "nothing changed")
+        tell(f"{labels[name]}: nothing changed")
     lanes.each(work, list(due), lanes.wanted(options.profile, options.device))
     page = paths.BUILD / "report.html"
     latest = paths.BUILD / "latest.txt"
     finished = f"{folder.name} {keys[notebooks[-1].stem]} {_hash(_helpers(True))}"
+    executed = [folder / "notebooks" / book.name for book in notebooks]
     if due or not page.exists() or _text(latest) != finished:
-        executed = [folder / "notebooks" / book.name for book in notebooks]
         _page(folder, executed, page, rebuild_command(options))
         _write(latest, finished)
+    if options.update:  # after the page, which says whether the sources were those of a commit
+        for made, book in zip(executed, notebooks, strict=True):
+            books.write_back(made, book)
     print(f"{len(due)} of {len(notebooks)} notebooks ran, {time.monotonic() - started:.0f} s")
     return page
 

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from pipeline_samples import book
 
-from helpers import notebooks, options, paths, pipeline
+from helpers import notebooks, options, paths, pipeline, report
 
 COMMAND = [sys.executable, "-m", "helpers.pipeline"]
 
@@ -92,6 +92,23 @@ def test_what_is_written_back_is_stripped_of_what_changes(house):
     assert [cell["execution_count"] for cell in kept["cells"]] == [1, 2]
     assert kept["cells"][1]["outputs"][0]["text"] == ["1\n"]
     assert "papermill" not in (house / "01_one.ipynb").read_text()
+
+
+def test_sources_stay_as_they_are_until_the_page_has_told_their_commit(house, monkeypatch):
+    books = sorted((house / "notebooks").glob("*.ipynb"))
+    before, seen = [path.read_bytes() for path in books], []
+
+    def build(folder, executed, out):
+        seen.extend(path.read_bytes() for path in books)
+        out.write_text("page")
+
+    monkeypatch.setattr(report, "build", build)
+    assert pipeline.main(["--update"]) == 0
+    assert seen == before
+    for path in books:
+        assert json.loads(path.read_text())["cells"][1]["execution_count"] == 2
+    assert pipeline.main(["--update"]) == 0
+    assert runs(house) == (1, 1), "outputs that were written back are no reason to run again"
 
 
 def test_a_notebook_runs_in_its_folder_and_the_run_stays_where_it_is(house):
