@@ -59,20 +59,28 @@ def test_the_color_of_a_color_picture_plays_no_part(colorizer):
     assert np.abs(colorizer.gray_version(rgb) - gray * 255).max() < 0.6
 
 
+def alike(one, other):
+    """Whether two pictures differ by the last digit alone, which depends on where arrays lie."""
+    assert one.dtype == other.dtype
+    if one.dtype != np.uint8:
+        return np.allclose(one, other, atol=1e-5)
+    steps = np.abs(one.astype(int) - other)
+    return steps.max() <= 1 and steps.mean() < 1e-3
+
+
 def test_three_equal_channels_are_a_gray_picture(colorizer):
     gray = scene()
-    assert np.array_equal(
-        colorizer.colorize(np.stack([gray] * 3, axis=-1)), colorizer.colorize(gray)
-    )
+    assert alike(colorizer.colorize(np.stack([gray] * 3, axis=-1)), colorizer.colorize(gray))
 
 
 def test_strips_leave_no_trace(colorizer, monkeypatch):
     gray = scene(180, 240)
     scan = np.pad(gray, 20, constant_values=245)
-    whole = [colorizer.colorize(picture) for picture in (gray, scan)]
+    pictures = gray, scan, scan / 255
+    whole = [colorizer.colorize(picture) for picture in pictures]
     monkeypatch.setattr(coloring, "STRIP", 1000)
-    for picture, before in zip((gray, scan), whole):
-        assert np.array_equal(colorizer.colorize(picture), before)
+    for picture, before in zip(pictures, whole):
+        assert alike(colorizer.colorize(picture), before)
 
 
 def test_the_network_sees_as_many_pixels_as_it_learned_from():
@@ -139,12 +147,12 @@ def test_a_border_of_paper_stays_without_color_and_changes_nothing_inside(colori
     scan[place] = gray
     for picture, cut in [(scan, gray), (scan / 255, gray / 255)]:
         colored = colorizer.colorize(picture)
-        assert np.array_equal(colored[place], colorizer.colorize(cut))
+        assert alike(colored[place], colorizer.colorize(cut))
         assert np.abs(lightness(colored) - lightness(picture)).max() < 0.25
         colored[place] = 0
         assert np.ptp(colored, axis=-1).max() < 1e-4
     bits = colorizer.uncertainty(scan)
-    assert np.array_equal(bits[place], colorizer.uncertainty(gray))
+    assert np.allclose(bits[place], colorizer.uncertainty(gray), atol=1e-5)
     bits[place] = 0
     assert not bits.any()
 

@@ -1,4 +1,4 @@
-"""Intervals that mean what they say, comparisons that are paired, and the command line."""
+"""Intervals that mean what they say, and comparisons that are paired."""
 
 import json
 from types import SimpleNamespace
@@ -6,10 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from photo_samples import street
 
-from helpers import color, evaluation, metrics, paths, preprocessing, street_unet
+from helpers import color, evaluation, metrics
 
 WEIGHTS = np.ones((256, 256), np.float32)
 
@@ -25,7 +23,6 @@ def prepared():
     files = [f"{p}_{v}.jpg" for p, v in zip(place, [1, 2] * 40)]
     split = np.where(np.arange(80) < 50, "train", "test")
     photos = pd.DataFrame({"file": files, "place": place, "split": split})
-    photos["sha256"] = [f"hash-{i}" for i in range(80)]
     return SimpleNamespace(
         lightness=lightness,
         ab=ab,
@@ -152,87 +149,3 @@ def test_no_sentence_claims_more_than_the_interval_shows(prepared):
 def test_nothing_to_evaluate_is_an_error(prepared):
     with pytest.raises(ValueError, match="no photos"):
         judge(prepared, np.array([], int), m=[])
-
-
-def test_photos_that_weights_have_not_seen_are_all_fair(prepared):
-    np.testing.assert_array_equal(evaluation.fair_photos(prepared, ["other"]), np.arange(80))
-
-
-def test_where_weights_saw_some_only_unseen_test_photos_are_fair(prepared):
-    fair = evaluation.fair_photos(prepared, ["hash-3", "hash-60"])
-    np.testing.assert_array_equal(fair, [i for i in range(50, 80) if i != 60])
-
-
-def test_weights_that_saw_everything_cannot_be_judged(prepared):
-    with pytest.raises(ValueError, match="give others"):
-        evaluation.fair_photos(prepared, prepared.photos.sha256)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Photos of twelve places; what is prepared from them stays out of the project."""
-    monkeypatch.setattr(paths, "PREPARED", tmp_path / "prepared")
-    monkeypatch.setattr(paths, "WEIGHTS", tmp_path / "shipped")
-    return street(tmp_path / "photos")
-
-
-def save_weights(path, seen=(), **meta):
-    torch.manual_seed(0)
-    centers = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 20.0]])
-    model = street_unet.StreetUnet(centers, torch.tensor([0.8, 0.1, 0.1]), widths=(8, 8, 8, 8))
-    meta = {"training_photos": list(seen), "validation_photos": [], **meta}
-    points = {"street_unet": street_unet.OperatingPoint(gain=1.5)}
-    street_unet.save(path, model.eval(), meta, points)
-    return path
-
-
-def test_the_command_measures_the_baselines_of_a_folder(folder, capsys, tmp_path):
-    file = tmp_path / "found.json"
-    assert evaluation.main([str(folder), "--json", str(file)]) == 0
-    printed = capsys.readouterr().out
-    assert "36 photos of 12 places; 0 left out" in printed
-    found = json.loads(file.read_text())
-    assert list(found["metrics"]) == ["gray", "mean", "random_copy", "nearest_copy"]
-    assert found["metrics"]["gray"]["mse_vs_gray"] == 1
-    assert found["data"]["weights"] is None
-
-
-def test_the_command_leaves_out_what_the_weights_have_seen(folder, capsys, tmp_path):
-    prepared = preprocessing.prepare(folder)
-    seen = prepared.photos.sha256[prepared.indices("train")]
-    weights = save_weights(tmp_path / "w.safetensors", seen, training_mean_ab=[1.0, 2.0])
-    assert evaluation.main([str(folder), "--weights", str(weights)]) == 0
-    printed = capsys.readouterr().out
-    count = len(prepared.indices("test"))
-    assert f"{count} photos" in printed
-    assert f"{36 - count} left out" in printed
-    assert "street_unet" in printed
-
-
-def test_shipped_weights_are_taken_without_being_named(folder, tmp_path):
-    shipped = tmp_path / "shipped" / "street_unet.safetensors"
-    shipped.parent.mkdir()
-    save_weights(shipped, training_mean_ab=[3.0, -4.0])
-    judged, counts = evaluation.evaluate_folder(folder, None)
-    assert counts["weights"] == shipped.name
-    truth = color.load_ab(preprocessing.prepare(folder).ab)
-    expected = np.square(truth - [3.0, -4.0]).mean() / np.square(truth).mean()
-    assert judged.estimates.mse_vs_gray["mean"] == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize("wrong", ["absent", "pickled", "nameless"])
-def test_weights_that_cannot_be_trusted_are_one_sentence(folder, capsys, tmp_path, wrong):
-    path = tmp_path / "w.safetensors"
-    if wrong == "pickled":
-        torch.save({"a": 1}, path)
-    elif wrong == "nameless":
-        save_weights(path)
-    assert evaluation.main([str(folder), "--weights", str(path)]) == 1
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "w.safetensors" in error
-    assert "Traceback" not in error
-
-
-def test_a_folder_that_is_missing_is_one_sentence(folder, capsys):
-    assert evaluation.main([str(folder / "nowhere")]) == 1
-    assert "nowhere" in capsys.readouterr().err
