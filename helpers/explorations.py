@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from . import checkpoint, fitting, laws, model, studies, threads, timings
 from .baselines import nearest_copy
 from .batches import Photos, order
-from .fitting import Recipe
 from .preprocessing import PreparedSet
 from .progress import bar as progress_bar
+from .recipe import Recipe
 from .results import Run
 from .studies import Estimate, Study
 

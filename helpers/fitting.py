@@ -9,7 +9,7 @@ import functools
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,41 +20,11 @@ from torch import Tensor, nn
 from . import checkpoint, devices, distributed, threads
 from .batches import Photos, order
 from .devices import keep_memory
-from .recipe import LOSSES, Recipe
+from .recipe import LOSSES, Fitted, Recipe
 from .threads import Team
 from .whole_batch import whole
 
 AT_ONCE = 64  # photos in one pass through a network that learns nothing
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a fit gave.
-
-    model: in evaluation mode; with validation photos it has the weights of the best epoch.
-    history: a row per batch: batch (from 0), epoch (from 1), loss (of that batch, before its
-        step), validation (the loss on the validation photos where an epoch ended, else NaN).
-    seconds: of training and validating, all sittings together.
-    """
-
-    model: nn.Module
-    history: pd.DataFrame
-    seconds: float
-    batches: int
-    photos_seen: int
-
-    @property
-    def epochs(self) -> pd.DataFrame:
-        """Complete epochs, where they were validated.
-
-        Columns: epoch (from 1), batches (done at its end), loss (mean of its batches),
-        validation, best (true for the epoch whose weights the model has).
-        """
-        groups = self.history.groupby("epoch")
-        table = groups.agg(batches=("batch", "max"), loss=("loss", "mean"))
-        table["batches"] += 1
-        table = table.join(groups.validation.last()).dropna().reset_index()
-        return table.assign(best=table.validation.rank(method="first") == 1)
 
 
 def fit(

@@ -1,8 +1,10 @@
-"""What decides how a network learns colors?"""
+"""What decides how a network learns colors, and what does its fit give?"""
 
 from dataclasses import dataclass
 
+import pandas as pd
 import torch.nn.functional as F
+from torch import nn
 
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
@@ -40,3 +42,33 @@ class Recipe:
     def end_of(self, epoch: int, photos: int) -> int:
         """Batches done when pass number `epoch` (from 1) over so many photos is done."""
         return -(-epoch * photos // self.batch_size)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit gave.
+
+    model: in evaluation mode; with validation photos it has the weights of the best epoch.
+    history: a row per batch: batch (from 0), epoch (from 1), loss (of that batch, before its
+        step), validation (the loss on the validation photos where an epoch ended, else NaN).
+    seconds: of training and validating, all sittings together.
+    """
+
+    model: nn.Module
+    history: pd.DataFrame
+    seconds: float
+    batches: int
+    photos_seen: int
+
+    @property
+    def epochs(self) -> pd.DataFrame:
+        """Complete epochs, where they were validated.
+
+        Columns: epoch (from 1), batches (done at its end), loss (mean of its batches),
+        validation, best (true for the epoch whose weights the model has).
+        """
+        groups = self.history.groupby("epoch")
+        table = groups.agg(batches=("batch", "max"), loss=("loss", "mean"))
+        table["batches"] += 1
+        table = table.join(groups.validation.last()).dropna().reset_index()
+        return table.assign(best=table.validation.rank(method="first") == 1)

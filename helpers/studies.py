@@ -14,9 +14,9 @@ import pandas as pd
 
 from . import color, devices, evaluation, training
 from .batches import Photos
-from .fitting import Recipe
 from .model import ColorizeCNN
 from .preprocessing import PreparedSet
+from .recipe import Recipe
 from .results import Run
 
 EDGE = 4  # pixels from the border that count as near the edge

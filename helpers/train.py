@@ -27,8 +27,8 @@ from . import (
     threads,
     unet_fitting,
 )
-from .fitting import Recipe
 from .model import ColorizeCNN
+from .recipe import Recipe
 from .results import PROFILES
 from .training import moving_average
 

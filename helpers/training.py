@@ -14,8 +14,9 @@ from torch import nn
 
 from . import color, devices, laws, threads
 from .batches import Photos, as_input
-from .fitting import AT_ONCE, Fitted, Recipe, fit
+from .fitting import AT_ONCE, fit
 from .model import ColorizeCNN
+from .recipe import Fitted, Recipe
 
 if TYPE_CHECKING:
     from .preprocessing import PreparedSet
