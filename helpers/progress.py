@@ -30,7 +30,9 @@ def bar(iterable=None, **options) -> tqdm:
 
 def tell(sentence: str) -> None:
     """Print a line, over what a kernel's bar has left on that of the terminal."""
-    print(("\r\x1b[K" if sys.stdout.isatty() else "") + sentence, flush=True)
+    clear = "\r\x1b[K" if sys.stdout.isatty() else ""
+    # With its end in one piece: lanes tell theirs at the same time.
+    print(f"{clear}{sentence}\n", end="", flush=True)
 
 
 @functools.cache

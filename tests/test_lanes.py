@@ -1,5 +1,6 @@
 """Chapters that do not need each other share the machine, and stop together."""
 
+import io
 import os
 import signal
 import subprocess
@@ -223,3 +224,12 @@ def test_kernels_side_by_side_draw_their_bars_on_lines_of_their_own(tmp_path, mo
     progress._line.cache_clear()
     assert progress._line()[0] == 0
     progress._line.cache_clear()
+
+
+def test_a_line_of_one_lane_is_not_broken_by_that_of_another(monkeypatch):
+    written = []
+    out = io.StringIO()
+    monkeypatch.setattr(out, "write", written.append)
+    monkeypatch.setattr(sys, "stdout", out)
+    progress.tell("[4/6] 04_evaluation ...")
+    assert [piece for piece in written if piece] == ["[4/6] 04_evaluation ...\n"]
