@@ -62,7 +62,7 @@ def findings(measured: dict) -> str:
 
 def _said(checks: list[dict]) -> str:
     verdicts = [check["verdict"] for check in checks]
-    return "{} hold, {} fail and {} stay open".format(
+    return "{} hold, {} fail and {} stay unclear".format(
         *(verdicts.count(verdict) for verdict in ("holds", "fails", "unclear"))
     )
 
