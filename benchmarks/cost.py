@@ -41,8 +41,9 @@ from helpers import (
     sources,
 )
 from helpers.batches import Photos
-from helpers.fitting import Recipe, fit, mean_loss
+from helpers.fitting import fit, mean_loss
 from helpers.model import ColorizeCNN
+from helpers.recipe import Recipe
 from helpers.training import predict
 
 COUNTS = (500, 1000, 2000, 4000, 6000)  # photos

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from helpers import augment, checkpoint, distributed, fitting, paths, train, unet_fitting
-from helpers.fitting import Recipe
 from helpers.model import ColorizeCNN
+from helpers.recipe import Recipe
 
 STEPS, KILLED, TOGETHER = 12, 7, 3  # steps of a run, the step that one is killed in, and so on
 

@@ -7,7 +7,7 @@ import torch
 from study_samples import prepared, run  # noqa: F401
 
 from helpers import explorations, laws, model, studies, training
-from helpers.fitting import Recipe
+from helpers.recipe import Recipe
 
 
 def test_l1_is_fitted_as_any_recipe_would_be(run):  # noqa: F811

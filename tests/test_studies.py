@@ -8,8 +8,8 @@ import pytest
 from study_samples import prepared, run  # noqa: F401
 
 from helpers import color, studies
-from helpers.fitting import Recipe
 from helpers.model import ColorizeCNN
+from helpers.recipe import Recipe
 
 
 def study_of(ab, truth, places=None):
