@@ -20,7 +20,7 @@ if [ -z "$python" ]; then
 fi
 
 # Mistakes are told before anything is installed.
-"$python" -m helpers.options "$@"
+"$python" -m helpers.report.options "$@"
 case " $* " in *" --help "* | *" -h "*) exit 0 ;; esac
 
 venv_python() { # Windows keeps it elsewhere
@@ -54,10 +54,10 @@ install() {
   trap - EXIT
 }
 
-if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && "$python" -m helpers.options --fits; then
+if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && "$python" -m helpers.report.options --fits; then
   : # the active environment has every pin
 else
   cmp -s "$root/requirements.txt" "$root/.venv/installed.txt" || install
   python="$(venv_python)"
 fi
-exec "$python" -m helpers.pipeline "$@"
+exec "$python" -m helpers.report.pipeline "$@"

@@ -20,11 +20,12 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from helpers import bleeding, results, sources
-from helpers.coloring import WEIGHTS
-from helpers.colorize import Colorizer
-from helpers.decode import opened, upright_rgb
-from helpers.geometry import CLEAR_CROP, STREETVIEW_SIZES
+from helpers import results
+from helpers.colorize import Colorizer, bleeding
+from helpers.colorize.coloring import WEIGHTS
+from helpers.photos import sources
+from helpers.photos.decode import opened, upright_rgb
+from helpers.preprocessing.geometry import CLEAR_CROP, STREETVIEW_SIZES
 
 SIZES = {2: (1632, 1224), 24: (6000, 4000), 100: (11600, 8700)}  # megapixels: width, height
 ROUNDS = 3

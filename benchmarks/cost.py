@@ -29,22 +29,15 @@ import psutil
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from helpers import (
-    baselines,
-    cost,
-    environment,
-    evaluation,
-    fit_unet,
-    paths,
-    preprocessing,
-    results,
-    sources,
-)
-from helpers.batches import Photos
-from helpers.fitting import fit, mean_loss
-from helpers.model import ColorizeCNN
-from helpers.recipe import Recipe
-from helpers.training import predict
+from helpers import evaluation, paths, preprocessing, results
+from helpers.explorations import cost
+from helpers.model import ColorizeCNN, baselines
+from helpers.photos import sources
+from helpers.report import environment
+from helpers.training import fit_unet, predict
+from helpers.training.batches import Photos
+from helpers.training.fitting import fit, mean_loss
+from helpers.training.recipe import Recipe
 
 COUNTS = (500, 1000, 2000, 4000, 6000)  # photos
 BATCH = 16

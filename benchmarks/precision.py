@@ -17,23 +17,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import (
-    environment,
-    evaluation,
-    fitting,
-    paths,
-    preprocessing,
-    results,
-    studies,
-    study_tables,
-    training,
-    unet_fitting,
-    unet_studies,
-)
-from helpers.batches import Photos
-from helpers.devices import usable_device
-from helpers.fit_unet import CHANGES, groups
-from helpers.recipe import Recipe
+from helpers import evaluation, paths, preprocessing, results, training
+from helpers.explorations import studies, tables, unet_studies
+from helpers.report import environment
+from helpers.training import fitting, unet_fitting
+from helpers.training.batches import Photos
+from helpers.training.devices import usable_device
+from helpers.training.fit_unet import CHANGES, groups
+from helpers.training.recipe import Recipe
 
 KINDS = {"float32": False, "bfloat16": True}
 
@@ -79,12 +70,12 @@ def main() -> None:
         found = measure(chosen.data, chosen.images, chosen.seeds, chosen.batches, device)
     except KeyboardInterrupt:
         parser.exit(130, "\nstopped; the same command goes on from here\n")
-    print(study_tables.readable(found, change=True).to_string())
+    print(tables.readable(found, change=True).to_string())
     if chosen.json:
         about = {"data": Path(chosen.data).name, "seeds": chosen.seeds, "batches": chosen.batches}
         ran_on = environment.described() | {"device": device.type}
         record = {"environment": ran_on, **about}
-        results.save(chosen.json, record | study_tables.as_records({"precision": found}))
+        results.save(chosen.json, record | tables.as_records({"precision": found}))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,9 @@ import skimage
 from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from helpers import color, decode, geometry, paths, preprocessing, results, sources, thumbnail
+from helpers import color, paths, preprocessing, results
+from helpers.photos import decode, sources
+from helpers.preprocessing import geometry, thumbnail
 
 LEFT, TOP, RIGHT, BOTTOM = geometry.CLEAR_CROP
 RENDERED = 24  # photos, if none are named

@@ -32,9 +32,10 @@ from torch import nn
 from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
-from helpers import augment, fitting, model, threads, unet_fitting
-from helpers.as_published import AsPublished
-from helpers.batches import Photos, order
+from helpers import model
+from helpers.model.as_published import AsPublished
+from helpers.training import augment, fitting, threads, unet_fitting
+from helpers.training.batches import Photos, order
 
 BATCH, TURN, TURNS = 16, 3, 6  # photos a batch, batches a turn, turns
 ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

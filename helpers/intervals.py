@@ -46,3 +46,16 @@ def as_text(values: tuple[float, ...], digits: int, sign: str = "") -> str:
     """A number, or a number with its interval: "0.912 [0.884, 0.941]"."""
     texts = [f"{value:{sign}.{digits}f}" if np.isfinite(value) else "-" for value in values]
     return texts[0] if len(texts) == 1 else f"{texts[0]} [{texts[1]}, {texts[2]}]"
+
+
+def compared(low: float, high: float, reference: float = 0.0, lower_is_better: bool = True) -> str:
+    """The report's one wording for an interval compared with a reference value.
+
+    "better" or "worse" if the interval lies on one side of `reference`, else
+    "not distinguishable"; also for an interval that is NaN.
+    """
+    if high < reference:
+        return "better" if lower_is_better else "worse"
+    if low > reference:
+        return "worse" if lower_is_better else "better"
+    return "not distinguishable"

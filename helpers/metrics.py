@@ -21,39 +21,47 @@ colorfulness_gap     mean absolute difference to the truth's, per photo
 chroma_ratio   mean chroma of the prediction over that of the truth
 """
 
-import functools
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
-from . import bins, color
-from .pool import cores
+from . import color
 
 AUC_LIMIT = 150  # largest threshold, ab units
 VIVID = 20  # chroma above which a pixel counts for rmse_chroma20
 BATCH = 8  # photos measured at once: their arrays stay in a core's cache
-COUNTED = 64  # photos whose colors are counted at once
 
-METRICS = (
-    "mse",
-    "mse_vs_gray",
-    "rmse",
-    "rmse_chroma20",
-    "auc",
-    "auc_rebalanced",
-    "psnr",
-    "delta_e",
-    "colorfulness",
-    "colorfulness_ratio",
-    "colorfulness_gap",
-    "chroma_ratio",
-)
+
+@dataclass(frozen=True)
+class Metric:
+    """How one metric is named and printed, and which way is better."""
+
+    label: str  # for a head of a table or an axis
+    unit: str  # "" for a ratio or a count
+    digits: int  # after the decimal point
+    better: str  # "lower", "higher", or "one" where 1 is best
+
+
+METRICS = {
+    "mse": Metric("MSE, report's scale", "", 5, "lower"),
+    "mse_vs_gray": Metric("MSE / gray", "", 3, "lower"),
+    "rmse": Metric("RMSE", "ab units", 2, "lower"),
+    "rmse_chroma20": Metric("RMSE where chroma > 20", "ab units", 2, "lower"),
+    "auc": Metric("AuC", "", 4, "higher"),
+    "auc_rebalanced": Metric("AuC, rebalanced", "", 4, "higher"),
+    "psnr": Metric("PSNR", "dB", 2, "higher"),
+    "delta_e": Metric("CIEDE2000", "", 2, "lower"),
+    "colorfulness": Metric("colorfulness", "", 2, "higher"),
+    "colorfulness_ratio": Metric("colorfulness / ground truth", "", 2, "one"),
+    "colorfulness_gap": Metric("colorfulness gap", "", 2, "lower"),
+    "chroma_ratio": Metric("chroma / ground truth", "", 3, "one"),
+}
 
 
 def per_photo(
@@ -96,7 +104,7 @@ def on_screen(lightness: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.
 def _in_parts(function: Callable[[slice], Any], count: int) -> list:
     """`function` of each few of `count` photos, on all cores it may use, in their order."""
     parts = [slice(start, start + BATCH) for start in range(0, count, BATCH)]
-    with warnings.catch_warnings(), ThreadPoolExecutor(cores()) as threads:
+    with warnings.catch_warnings(), ThreadPoolExecutor() as threads:
         # scikit-image warns of colors outside of the gamut: clipping them is what we ask for.
         warnings.simplefilter("ignore", UserWarning)
         return list(threads.map(function, parts))
@@ -124,34 +132,6 @@ def pool(sums: pd.DataFrame) -> pd.DataFrame:
         "chroma_ratio": s.chroma / s.chroma_true,
     }
     return pd.DataFrame(columns).replace([np.inf, -np.inf], np.nan)
-
-
-def color_weights(truth: np.ndarray, mix: float = bins.MIX) -> np.ndarray:
-    """How rare each stored color is: 256 x 256 weights, rows a + 128, columns b + 128.
-
-    A color weighs as much as its nearest bin, 1 / ((1 - mix) p + mix / Q) over the Q = 261 bins
-    of the gamut, p their share among `truth` (... x 2, uint8): training photos, so that a model
-    is not judged by weights drawn from its own test. With mix = 0, as in the paper, the rarest
-    color would weigh a million times the commonest; half a uniform share bounds that.
-    """
-    stored, centers, nearest = _gamut_bins()
-    counts = np.zeros(256 * 256, np.int64)
-    for start in range(0, len(truth), COUNTED):
-        part = truth[start : start + COUNTED]
-        codes = part[..., 0].astype(np.intp) * 256 + part[..., 1]
-        counts += np.bincount(codes.ravel(), minlength=len(counts))
-    found = np.flatnonzero(counts)
-    shares = torch.from_numpy(counts[found] / counts.sum()).float()
-    prior = shares @ bins.soft_encode(stored[found], centers)
-    return bins.class_weights(prior, mix)[nearest].reshape(256, 256).numpy()
-
-
-@functools.cache
-def _gamut_bins() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Every stored color (65536 x 2, ab units), the bins' centers (Q x 2), each color's bin."""
-    stored = torch.cartesian_prod(torch.arange(256.0), torch.arange(256.0)) - color.AB_OFFSET
-    centers = bins.gamut_centers()
-    return stored, centers, torch.cdist(stored, centers).argmin(dim=1)
 
 
 def auc_of(distance: np.ndarray) -> np.ndarray:

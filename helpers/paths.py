@@ -1,12 +1,17 @@
-"""Where everything lives, and how a file is written whole or not at all."""
+"""Where every file lives; files are written whole or not at all."""
 
+import argparse
+import errno
+import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+HELPERS = ROOT / "helpers"
 NOTEBOOKS = ROOT / "notebooks"
 DATA = ROOT / "data"
 PUBLISHED = DATA / "published"
@@ -16,44 +21,135 @@ RAW = DATA / "raw"
 PREPARED = DATA / "prepared"
 FIGURES = ROOT / "figures"
 BUILD = ROOT / "build"
-REDRAW = "STREETSIDE_REDRAW"
-DEVICE = "STREETSIDE_DEVICE"  # what ./run_all.sh was asked to train on
+
+REDRAW = "STREETSIDE_REDRAW"  # set by the default run, which draws into figures/ itself
+DEVICE = "STREETSIDE_DEVICE"  # the device that ./run_all.sh trains on
+
+PHOTO_ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"}
+SPARE = 50_000_000  # bytes of the disk that are never filled
 
 
 def data_name(data: str | Path) -> str:
-    """The short name of a data source: `synthetic`, `streetview`, or a folder's own name."""
+    """The short name of a data source: `synthetic`, `streetview`, or the folder's own name."""
     name = str(data)
     return name if name in ("synthetic", "streetview") else Path(name).expanduser().resolve().name
 
 
 def run_folder(data: str | Path, profile: str) -> Path:
-    """`build/<data>-<profile>`, where one run keeps everything that it makes."""
+    """`build/<data>-<profile>`, the folder of one run."""
     return BUILD / f"{data_name(data)}-{profile}"
 
 
-def figures_folder(run: Path) -> Path:
-    """Where the run in folder `run` draws: `figures/<run>/`, ignored by git.
+def code_key(*names: str) -> str:
+    """A hash of every Python file in these folders or files of helpers/, for the keys of caches."""
+    digest = hashlib.sha256()
+    for name in names:
+        found = HELPERS / name
+        for path in sorted(found.rglob("*.py")) if found.is_dir() else [found]:
+            digest.update(f"{path.relative_to(HELPERS)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
-    `figures/` itself for the default run of ./run_all.sh, which sets STREETSIDE_REDRAW; so a
-    notebook opened by hand and the tests leave the committed figures alone.
+
+def figures_folder(run: Path) -> Path:
+    """The folder for the figures of the run in folder `run`: `figures/<run>/`, ignored by git.
+
+    `figures/` itself for the default run of ./run_all.sh, which sets STREETSIDE_REDRAW, so that
+    tests and notebooks opened by hand leave the committed figures alone.
     """
     return FIGURES if os.environ.get(REDRAW) else FIGURES / run.name
 
 
 @contextmanager
-def whole(path: str | Path):
-    """Give a temporary path beside `path`; it takes its name only when the block succeeds.
+def whole(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path; the file gets its real name only if the block succeeds.
 
-    Works for a file and for a folder (make it inside the block). A folder that stands
-    at `path` already is replaced. After an exception nothing is left.
+    An existing file is replaced. After an exception nothing is left behind. Raises
+    IsADirectoryError if `path` is a folder.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "this is a folder, not a file", str(path))
+    with _part(path) as part:
+        yield part
+        os.replace(part, path)
+
+
+@contextmanager
+def whole_folder(path: str | Path, marker: str) -> Iterator[Path]:
+    """Yield a temporary path; the folder made there gets its real name if the block succeeds.
+
+    An existing folder is replaced only if it holds the file `marker`, which every folder made
+    here holds. Raises FileExistsError if something else is at `path`, ValueError if the new
+    folder lacks its marker.
+    """
+    path = Path(path)
+    if os.path.lexists(path) and not (path / marker).is_file():
+        raise FileExistsError(
+            errno.EEXIST, "this was not made by this project; move it away", str(path)
+        )
+    with _part(path) as part:
+        yield part
+        if not (part / marker).is_file():
+            raise ValueError(f"the new folder has no {marker}")
+        if path.exists():
+            os.replace(path, part.parent / "old")
+        os.replace(part, path)
+
+
+@contextmanager
+def _part(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent))
     try:
         yield part / path.name
-        if path.is_dir() and not path.is_symlink():
-            os.replace(path, part / "old")
-        os.replace(part / path.name, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def output_file(text: str) -> Path:
+    """For argparse: the path of a file to write. Refuses a folder before any work is done."""
+    path = Path(text).expanduser()
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder: give the name of a file")
+    for folder in path.parents:
+        if folder.exists():
+            if not folder.is_dir():
+                raise argparse.ArgumentTypeError(f"{folder} is a file, not a folder")
+            break
+    return path
+
+
+def input_file(text: str) -> Path:
+    """For argparse: the path of a file to read. Refuses a folder or a file that is missing."""
+    path = Path(text).expanduser()
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder: give the name of a file")
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text}: there is no such file")
+    return path
+
+
+def need_room(folder: Path, count: int) -> None:
+    """Raise OSError unless `count` bytes fit on the disk that holds `folder`."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    if free < count + SPARE:
+        raise OSError(
+            errno.ENOSPC,
+            f"about {count / 1e6:,.0f} MB are needed in {folder} but {free / 1e6:,.0f} MB are "
+            "free: make room, or take fewer photos with --images",
+        )
+
+
+@contextmanager
+def full_disk_named(folder: Path) -> Iterator[None]:
+    """Replace the system's error for a full disk by a sentence with folder and remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise OSError(
+            error.errno, f"the disk is full while writing to {folder}: make room and run again"
+        ) from error

@@ -7,13 +7,23 @@ the parts into results.json. Bands of claims stand in data/claims.toml, written 
 import base64
 import io
 import json
+import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import environment, paths
+import numpy as np
+import pandas as pd
+
+from . import paths
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LARGEST_SVG = 120_000  # characters
+FAR = 20  # times the near end of a band: beyond it, the far end says nothing
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SEED = 0  # the one default seed: weights and order come from it, never the split
 CLAIMS = paths.DATA / "claims.toml"
 
@@ -41,6 +51,22 @@ PROFILES = {
     "quick": Profile("quick", 600, 1, 375, 60, 12, 4, 5, 240, SMALL, 40, TINY),
     "full": Profile("full", 6000, 3, 375, 375, 60, 8, 15, 400, LARGE, 120, SMALL),
 }
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its words, as the functions of `plots` return it and `Run.figure` shows it.
+
+    name: of the PNG file and of links to it. photo: a picture of pictures, shown as a JPEG.
+    html: what the page shows in place of the figure.
+    """
+
+    figure: "Figure"
+    name: str
+    caption: str
+    alt: str
+    photo: bool = False
+    html: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,15 +124,16 @@ class Run:
         save(part, {**content, "claims": [*others, claim]})
         return claim
 
-    def figure(
-        self, fig, name: str, caption: str, alt: str, photo: bool = False, html: str | None = None
-    ) -> None:
-        """Keep a matplotlib figure as `<name>.png` at print quality and show it in the notebook.
+    def figure(self, drawing: "Drawing | Figure", *words, **more) -> None:
+        """Write a drawing of `plots` as `<name>.png` at print quality and show it here.
 
         Caption and alternative text travel with the picture to the page, and so does what the
-        page shows in its place: `html` if given, else a small drawing as SVG. `photo=True` shows
-        a JPEG, a tenth of the size for pictures of pictures; the file stays a PNG.
+        page shows in its place: `html` if given, else a small drawing as SVG.
         """
+        if not isinstance(drawing, Drawing):
+            drawing = Drawing(drawing, *words, **more)
+        fig, name, photo, html = drawing.figure, drawing.name, drawing.photo, drawing.html
+        caption, alt = drawing.caption, drawing.alt
         from IPython.display import display
 
         folder = paths.figures_folder(self.folder)
@@ -174,26 +201,79 @@ def load(path: Path):
         ) from None
 
 
-def assemble(folder: Path, profile: str, command: str = "./run_all.sh") -> dict:
-    """Join the parts of the run in `folder`, in the order of the notebooks, into results.json.
+def judge(run: Run, key: str, estimate: tuple) -> str:
+    """Record a claim; two lines to print: verdict and claim, then number, interval and band.
 
-    Written to `folder` and, as the latest run, to `build/`. Claims keep the order of
-    data/claims.toml, and one that no notebook judged is there as unclear.
+    estimate: the measured number, and (low, high) or None where it stands alone. A number that is
+    None or has an interval that is no number (too few places) leaves the claim open.
     """
-    results = {"data": {}, "environment": environment.described(), "profile": profile}
-    results |= {"command": command, "metrics": {}, "claims": [], "timings": {}}
-    judged = {}
-    for part in sorted((folder / "parts").glob("*.json")):
-        content = load(part)
-        judged |= {claim["key"]: claim for claim in content.pop("claims", [])}
-        for section, values in content.items():
-            results.setdefault(section, {}).update(values)
-    absent = {"measured": None, "interval": None, "verdict": "unclear"}
+    value, interval = estimate
+    numbers = [math.nan if value is None else value, *(interval or ())]
+    known = bool(np.isfinite(numbers).all())
+    claim = run.claim(key, value if known else None, interval if known else None)
+    measured = _measured(claim)
+    band = band_text(claim["band"])
+    return f"{claim['verdict']:9}{claim['text']}\n{'':9}{measured}; holds if this {band}"
+
+
+def sentence(key: str) -> str:
+    """The key of the sentence that a claim checks: _csv marks its check on published numbers."""
+    return key.removesuffix("_csv")
+
+
+def number_text(value: float | None) -> str:
+    """A number as one reads it: three significant digits, powers of ten as such."""
+    if value is None:
+        return "not measured"
+    if value == 0 or (float(value).is_integer() and 10 <= abs(value) < 1e6):
+        return f"{value:,.0f}"
+    if not 1e-3 <= abs(value) < 1e6:
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:#.3g}".rstrip(".")
+
+
+def band_text(band) -> str:
+    """A band in words; an end that is there only to be an end is left out."""
+    low, high = band
+    if low == high:
+        return f"is {low:g}"
+    if low == 0 or (high < 0 and low / high >= FAR):
+        return f"is at most {high:g}"
+    if low > 0 and high / low >= FAR:
+        return f"is at least {low:g}"
+    return f"lies in {low:g} to {high:g}"
+
+
+def claims_table(run: Run) -> pd.DataFrame:
+    """Every claim of data/claims.toml as this run's notebooks have judged it so far.
+
+    Columns: claim, source, measured (with its interval), "holds if this" (the band), verdict, and
+    what each full run on real photos that is kept in data/measured/ said.
+    """
+    judged = _judged([load(p) for p in sorted((run.folder / "parts").glob("*.json"))])
+    measured = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
+    kept = {name: _judged([run]) for name, run in measured.items() if "claims" in run}
+    rows = []
     for key, known in claims_file().items():
-        results["claims"].append(judged.get(key, {"key": key, **known, **absent}))
-    for path in (folder / "results.json", paths.BUILD / "results.json"):
-        save(path, results)
-    return results
+        claim = judged.get(key, {"measured": None, "interval": None, "verdict": "unclear"})
+        row = {"claim": known["text"], "source": known["source"]}
+        row |= {"measured": _measured(claim), "holds if this": band_text(known["band"])}
+        row |= {"verdict": claim["verdict"]}
+        for name, claims in kept.items():
+            row[name] = claims[key]["verdict"] if key in claims else "-"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _measured(claim: dict) -> str:
+    low, high = claim["interval"] or (0, 0)
+    span = f" [{number_text(low)}, {number_text(high)}]" if low < high else ""
+    return number_text(claim["measured"]) + span
+
+
+def _judged(parts: list[dict]) -> dict[str, dict]:
+    return {claim["key"]: claim for part in parts for claim in part.get("claims", [])}
 
 
 def _svg(fig) -> dict:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from helpers import street_unet
-from helpers.street_unet import OperatingPoint, StreetUnet
+from helpers.model import street_unet
+from helpers.model.street_unet import OperatingPoint, StreetUnet
 
 CENTERS = torch.tensor([[0.0, 0.0], [40.0, 10.0], [-30.0, 40.0], [10.0, -50.0]])
 PRIOR = torch.tensor([0.4, 0.2, 0.2, 0.2])

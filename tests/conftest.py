@@ -10,7 +10,8 @@ import nbformat
 import pytest
 from pipeline_samples import book
 
-from helpers import paths, pipeline, report
+from helpers import paths
+from helpers.report import page, pipeline
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def house(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
     monkeypatch.setattr(paths, "ROOT", tmp_path)
-    monkeypatch.setattr(report, "build", lambda folder, books, out: out.write_text("page"))
+    monkeypatch.setattr(page, "build", lambda folder, books, out: out.write_text("page"))
     for name in ("PYTHONPATH", "IPYTHONDIR", "TQDM_DISABLE", paths.REDRAW, paths.DEVICE):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     (tmp_path / "requirements.txt").touch()

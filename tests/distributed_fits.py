@@ -17,9 +17,11 @@ import pandas as pd
 import torch
 from torch import nn
 
-from helpers import augment, checkpoint, distributed, fitting, paths, train, unet_fitting
+from helpers import paths, preprocessing
 from helpers.model import ColorizeCNN
-from helpers.recipe import Recipe
+from helpers.training import __main__ as command_line
+from helpers.training import augment, checkpoint, distributed, fitting, unet_fitting
+from helpers.training.recipe import Recipe
 
 STEPS, KILLED, TOGETHER = 12, 7, 3  # steps of a run, the step that one is killed in, and so on
 
@@ -82,11 +84,11 @@ def command(folder: Path, size: int) -> None:
         photos=pd.DataFrame({"sha256": [str(number) for number in range(40)]}),
     )
     paths.BUILD = paths.PREPARED = folder
-    train.preprocessing.prepare = lambda *_, **__: prepared
+    preprocessing.prepare = lambda *_, **__: prepared
     fitting.update, checkpoint.INTERVAL, distributed.TOGETHER = counted, 0.0, TOGETHER
     output = str(folder / "new.safetensors")
     options = ["--batches", str(STEPS), "--batch-size", str(size), "--device", "cpu"]
-    train.main(["anywhere", *options, "--output", output])
+    command_line.main(["anywhere", *options, "--output", output])
 
 
 if __name__ == "__main__":

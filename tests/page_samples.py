@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from nbformat import v4
 
-from helpers import comparison, paths, plots, report, results
+from helpers import paths, plots, results
+from helpers.plots import comparison
+from helpers.report import environment, page
 
 STEMS = ("03_training", "04_evaluation")
 
@@ -127,7 +129,7 @@ def run_folder(*models: str):
     results.start("04_evaluation").claim("vibrant", 0.2, (0.19, 0.21))
     run.claim("level_7e4", 6.5e-4, (6.4e-4, 6.6e-4))
     run.claim("fall_until_60", 25, (20, 30))
-    results.assemble(run.folder, "quick")
+    environment.assemble(run.folder, "quick")
     books = []
     for stem, make in zip(STEMS, (training, evaluation)):
         books.append(run.folder / "notebooks" / f"{stem}.ipynb")
@@ -155,4 +157,4 @@ def project(folder):
             patch.setattr(paths, name, folder / name.lower())
         run, books = run_folder("published", "colorize_cnn")
         record_real_run()
-        yield run, books, report.build(run, books, folder / "report.html")
+        yield run, books, page.build(run, books, folder / "report.html")

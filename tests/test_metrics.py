@@ -9,7 +9,8 @@ import torch
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
-from helpers import bins, color, metrics
+from helpers import color, metrics
+from helpers.model import bins
 
 # Sharma, Wu, Dalal: "The CIEDE2000 color-difference formula", Color Res. Appl. 30 (2005), table 1.
 SHARMA = np.array(
@@ -53,7 +54,7 @@ def photos():
 
 @pytest.fixture(scope="module")
 def weights(photos):
-    return metrics.color_weights(photos[1])
+    return bins.color_weights(photos[1])
 
 
 def pooled(ab, lightness, truth, weights):
@@ -210,10 +211,10 @@ def test_clipping_leaves_what_a_screen_can_show_and_moves_what_it_cannot():
 def test_rare_colors_weigh_more_and_a_uniform_prior_makes_all_weigh_one(photos):
     gray = np.full((1, 40, 40, 2), 128, np.uint8)
     gray[0, 0, 0] = 128 + 60, 128 + 60
-    weights = metrics.color_weights(gray)
+    weights = bins.color_weights(gray)
     assert weights[188, 188] > 30 * weights[128, 128]
     assert weights[188, 188] == weights[186, 190]  # one bin of 10 x 10
-    np.testing.assert_allclose(metrics.color_weights(gray, mix=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(bins.color_weights(gray, mix=1), 1, rtol=1e-5)
 
 
 def test_weights_are_those_of_the_class_of_each_color(photos):
@@ -222,7 +223,7 @@ def test_weights_are_those_of_the_class_of_each_color(photos):
     table = bins.encoding_table(centers)
     rows = bins.table_rows(torch.from_numpy(color.load_ab(truth)))
     expected = bins.class_weights(bins.prior(rows, table))[table.argmax(dim=1)]
-    np.testing.assert_allclose(metrics.color_weights(truth).ravel(), expected.numpy(), rtol=1e-4)
+    np.testing.assert_allclose(bins.color_weights(truth).ravel(), expected.numpy(), rtol=1e-4)
 
 
 def test_weights_count_the_colors_of_every_photo_however_many_there_are(photos):
@@ -233,7 +234,7 @@ def test_weights_count_the_colors_of_every_photo_however_many_there_are(photos):
     prior = torch.from_numpy(counts / counts.sum()).float() @ soft
     nearest = torch.cdist(torch.from_numpy(stored).float(), centers).argmin(dim=1)
     expected = bins.class_weights(prior, bins.MIX)[nearest]
-    np.testing.assert_allclose(metrics.color_weights(truth).ravel(), expected, rtol=1e-6)
+    np.testing.assert_allclose(bins.color_weights(truth).ravel(), expected, rtol=1e-6)
 
 
 def test_what_cannot_be_measured_is_not_a_number(photos, weights):

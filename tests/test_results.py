@@ -5,6 +5,7 @@ import json
 import pytest
 
 from helpers import paths, results
+from helpers.report import environment
 
 
 @pytest.fixture
@@ -46,16 +47,16 @@ def test_every_claim_is_complete_and_has_an_ordered_band():
 def test_a_notebook_begins_anew_and_adds_up(run):
     run.record(metrics={"gray": {"mse": 1.0}})
     run.record(metrics={"mean": {"mse": 2.0}}, timings={"fit": 3.0})
-    joined = results.assemble(run.folder, "quick")
+    joined = environment.assemble(run.folder, "quick")
     assert joined["metrics"] == {"gray": {"mse": 1.0}, "mean": {"mse": 2.0}}
     results.start("03_training")
-    assert results.assemble(run.folder, "quick")["metrics"] == {}
+    assert environment.assemble(run.folder, "quick")["metrics"] == {}
 
 
 def test_results_hold_every_claim_also_those_nobody_measured(run):
     run.claim("level_7e4", 6.5e-4, (6.4e-4, 6.6e-4))
     run.claim("level_7e4", 8e-4)
-    joined = results.assemble(run.folder, "quick")
+    joined = environment.assemble(run.folder, "quick")
     assert [c["key"] for c in joined["claims"]] == list(results.claims_file())
     verdicts = {c["key"]: c["verdict"] for c in joined["claims"]}
     assert verdicts.pop("level_7e4") == "fails"

@@ -1,0 +1,223 @@
+"""How are many photos colored at once, without touching an original or losing one silently?"""
+
+import math
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..photos import decode, pool, sources
+from . import photo_files
+from .coloring import Colorizer
+
+ROOM = 50_000_000  # pixels in memory at a time, of all photos at work; a larger photo goes alone
+SIDE_BY_SIDE = 1600  # pixels: the longer side of each half of a comparison, and of a map
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo to color and where its files go."""
+
+    photo: Path
+    targets: dict[str, Path]  # "colored", and "compare" and "uncertainty" where asked for
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of one photo: colored, kept as it was, or failed for a reason."""
+
+    photo: Path
+    failure: str | None = None
+    kept: bool = False
+    kind: str = ""  # gray, toned or color, see photo_files.kind
+    errors: dict[str, float] = field(default_factory=dict)  # of a photo that had its color
+    losses: tuple[str, ...] = ()
+
+
+def find_jobs(
+    inputs: list[Path], output: Path, compare: bool = False, uncertainty: bool = False
+) -> tuple[list[Job], list[Done]]:
+    """What there is to do, and what cannot be done, for photos and folders of photos.
+
+    Photos of a folder keep their place within it. What lies in `output` is left out, so that a
+    second run does not color what the first one made. A photo that is given twice is done once.
+    """
+    found, failed = {}, []
+    for given in inputs:
+        root, files, rejected = _photos(given, output)
+        failed += [Done(root / name, failure=why) for name, why in rejected]
+        found |= {((root / name).resolve(), output / name): root / name for name in files}
+    stems = Counter(target.with_suffix("") for _, target in found)
+    jobs, taken = [], set()
+    for (_, target), photo in found.items():
+        stem = target.with_suffix("")
+        if stems[stem] > 1:  # scan.tif beside scan.jpg: scan.tif_compare.jpg, scan.jpg_compare.jpg
+            stem = target
+        targets = {"colored": target}
+        if compare:
+            targets["compare"] = stem.with_name(stem.name + "_compare.jpg")
+        if uncertainty:
+            targets["uncertainty"] = stem.with_name(stem.name + "_uncertainty.png")
+        clash = taken.intersection(targets.values())
+        if clash:
+            why = f"another photo is written as {min(clash)}: color it on its own"
+            failed.append(Done(photo, failure=why))
+            continue
+        taken |= {*targets.values()}
+        jobs.append(Job(photo, targets))
+    return jobs, failed
+
+
+def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str, str]]]:
+    """Root, names of photos, and (name, reason) of what is none."""
+    if given.exists() and not (given.is_file() or given.is_dir()):
+        return given.parent, [], [(given.name, "not an ordinary file")]
+    if not given.is_dir():
+        return given.parent, [given.name], []
+    try:
+        source = sources.find(given)
+    except (ValueError, OSError) as error:
+        return given, [], [("", str(error))]
+    ours, names = output.resolve(), [p.file for p in source.photos]
+    if given.resolve() in ours.parents:
+        names = [p.file for p in source.photos if ours not in p.path.resolve().parents]
+    empty = [] if names else [("", "holds no photos but those in the folder of --output")]
+    return given, names, source.rejected + empty
+
+
+def color_photo(job: Job, colorizer: Colorizer) -> Done:
+    """Color one photo file and write what was asked for.
+
+    Raises what reading or writing raises, and BadPhotoError for what goes wrong in between.
+    """
+    image = decode.opened(job.photo)
+    with _room.for_pixels(image.width * image.height):
+        scan = photo_files.read(image)
+        del image
+        try:
+            return _color_scan(job, scan, colorizer)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # the file was read: it is not what is damaged
+            raise decode.BadPhotoError(f"could not be colored ({error})") from error
+
+
+def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
+    kind = photo_files.kind(scan.rgb)
+    chroma, bits = colorizer.predict(scan.rgb)
+    painted = colorizer.paint(scan.rgb, chroma)
+    errors = photo_files.errors(painted, scan.rgb) if kind == "color" else {}
+    _write_pictures(job, scan.rgb, painted, bits, colorizer)
+    if "colored" in job.targets:
+        photo_files.write(job.targets["colored"], painted, scan)
+    return Done(job.photo, kind=kind, errors=errors, losses=tuple(scan.losses))
+
+
+def _write_pictures(job: Job, rgb, painted, bits: Tensor, colorizer: Colorizer) -> None:
+    small = photo_files.shrunk(rgb, SIDE_BY_SIDE)
+    if "compare" in job.targets:
+        gray = colorizer.gray_version(small)[..., None].repeat(3, axis=-1)
+        pair = np.concatenate([gray, photo_files.shrunk(painted, SIDE_BY_SIDE)], axis=1)
+        photo_files.write_picture(job.targets["compare"], pair)
+    if "uncertainty" in job.targets:
+        most = math.log2(len(colorizer.model.centers))
+        share = colorizer.spread(bits, small, _scaled(colorizer.inside(rgb), rgb, small)) / most
+        shades = (share.clip(0, 1) * 255).round().astype(np.uint8)
+        photo_files.write_picture(job.targets["uncertainty"], shades)
+
+
+def _scaled(parts: tuple[slice, slice], rgb, small) -> tuple[slice, slice]:
+    """Rows and columns of a picture as those of its shrunk copy."""
+    found = []
+    for part, old, new in zip(parts, rgb.shape, small.shape):
+        found.append(slice(round(part.start * new / old), round(part.stop * new / old)))
+    return tuple(found)
+
+
+class _Room:
+    """Lets photos in as long as there is room for their pixels; the others wait."""
+
+    def __init__(self, pixels: int):
+        self.pixels = self.free = pixels
+        self.changed = threading.Condition()
+
+    @contextmanager
+    def for_pixels(self, pixels: int):
+        share = min(pixels, self.pixels)
+        with self.changed:
+            self.changed.wait_for(lambda: self.free >= share)
+            self.free -= share
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.free += share
+                self.changed.notify_all()
+
+
+_room = _Room(ROOM)
+
+
+def color_album(
+    jobs: list[Job],
+    colorizer: Colorizer,
+    taken: str = "error",
+    originals: frozenset = frozenset(),
+) -> Iterator[Done]:
+    """Color photos, several at a time, and say of each as it is done what became of it.
+
+    taken: what to do where a file stands already: "error", "keep" it (and make what is missing)
+    or "overwrite" it. A file that is one of the `originals` (device and inode) is never written.
+    """
+
+    def made(job: Job) -> Done:
+        standing = [path for path in job.targets.values() if os.path.lexists(path)]
+        if identities(standing) & originals:
+            why = "would replace an original: choose another folder with --output"
+            return Done(job.photo, failure=why)
+        folders = [path for path in standing if path.is_dir()]
+        if folders:
+            return Done(job.photo, failure=f"{folders[0]} is a folder: move it away")
+        if standing and taken == "keep":
+            missing = {k: path for k, path in job.targets.items() if path not in standing}
+            if not missing:
+                return Done(job.photo, kept=True)
+            job = replace(job, targets=missing)
+        if standing and taken == "error":
+            return Done(job.photo, failure=f"{standing[0]} is taken: --overwrite or --keep")
+        return color_photo(job, colorizer)
+
+    def attempt(job: Job) -> Done:
+        try:
+            return made(job)
+        except Exception as error:  # whatever one photo does, the others are colored
+            return Done(job.photo, failure=decode.reason(error))
+
+    workers = max(1, min(len(jobs), pool.cores()))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, pool.cores() // workers))
+    executor = ThreadPoolExecutor(workers)
+    try:
+        for future in as_completed([executor.submit(attempt, job) for job in jobs]):
+            yield future.result()
+    finally:
+        executor.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
+
+
+def identities(paths: Iterable[Path]) -> frozenset[tuple[int, int]]:
+    """Device and inode of each file that there is: the same for two names of one file."""
+    found = set()
+    for path in paths:
+        with suppress(OSError):
+            status = path.stat()
+            found.add((status.st_dev, status.st_ino))
+    return frozenset(found)

@@ -1,0 +1,90 @@
+"""How much color runs over edges when chroma is brought up to a photo's own size?
+
+Two things are told apart. Near the color edges of the truth, color that ran over shows as error.
+And a colored picture whose chroma changes where the lightness does not has edges that belong to
+nothing: `stray` is their share. It needs no truth, and the truth's own value is its yardstick.
+
+Lengths are in pixels of a photo of about a megapixel.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import gaussian_gradient_magnitude, maximum_filter
+from skimage.color import deltaE_ciede2000
+
+from .. import color
+from . import edges
+from .coloring import Colorizer
+
+SMOOTH = 2.0  # standard deviation of the Gaussian before a gradient is taken
+NEAR = 8  # as far from a color edge counts as near
+EDGES = {"color": 0.95, "lightness": 0.85}  # gradients above these quantiles are edges
+BESIDE = 3  # a change of chroma this near to an edge of the lightness belongs to it
+
+WAYS = {"bilinear": None, "joint": 0, "joint, corrected": edges.CORRECTION}
+
+
+def measure(ab: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[str, float]:
+    """Errors of ab against the truth (both H x W x 2) at the photo's size, L (H x W, 0..100) same.
+
+    delta_e: mean CIEDE2000; near, elsewhere: RMSE per channel near color edges of the truth and
+    elsewhere; stray: the share of chroma's changes that lies beside no edge of the lightness.
+    """
+    edge = _above(slope(truth), EDGES["color"])
+    near = maximum_filter(edge, 2 * NEAR + 1)
+    square = np.square(ab - truth).mean(axis=-1)
+    change = slope(ab)
+    belongs = maximum_filter(
+        _above(slope(lightness[..., None]), EDGES["lightness"]), 2 * BESIDE + 1
+    )
+    true_lab, lab = (np.concatenate([lightness[..., None], x], axis=-1) for x in (truth, ab))
+    return {
+        "delta_e": float(deltaE_ciede2000(true_lab, lab).mean()),
+        "near": float(np.sqrt(square[near].mean())),
+        "elsewhere": float(np.sqrt(square[~near].mean())),
+        "stray": float(change[~belongs].sum() / max(change.sum(), 1e-9)),
+    }
+
+
+def slope(channels: np.ndarray) -> np.ndarray:
+    """Gradient magnitude (H x W) of channels (H x W x C) after smoothing."""
+    planes = np.moveaxis(channels, -1, 0)
+    return np.sqrt(sum(gaussian_gradient_magnitude(plane, SMOOTH) ** 2 for plane in planes))
+
+
+def _above(values: np.ndarray, quantile: float) -> np.ndarray:
+    return values > np.quantile(values, quantile)
+
+
+def compare(pictures: list[np.ndarray], colorizer: Colorizer) -> pd.DataFrame:
+    """Every way to enlarge chroma, with the network's and with the truth's own at that size.
+
+    pictures: RGB (H x W x 3, 8 bits). Rows: chroma (`truth at half size`, `street_unet`), way,
+    and the means over pictures of what `measure` gives; first gray, last the truth itself.
+    """
+    rows = []
+    for picture in pictures:
+        lightness, truth = color.split_lab(picture)
+        ours, _, guide = colorizer.see(picture)
+        ideal = F.adaptive_avg_pool2d(
+            torch.from_numpy(truth).permute(2, 0, 1)[None], ours.shape[2:]
+        )
+        rows.append(("none", "gray", measure(np.zeros_like(truth), truth, lightness)))
+        for name, chroma in (("truth at half size", ideal), ("street_unet", ours.cpu())):
+            for way, correction in WAYS.items():
+                ab = enlarged(chroma, guide.cpu(), picture.shape[:2], correction)
+                rows.append((name, way, measure(ab, truth, lightness)))
+        rows.append(("truth", "", measure(truth, truth, lightness)))
+    table = pd.DataFrame([{"chroma": name, "way": way, **found} for name, way, found in rows])
+    return table.groupby(["chroma", "way"], sort=False).mean().reset_index()
+
+
+def enlarged(
+    chroma: torch.Tensor, guide: torch.Tensor, size: tuple[int, int], correction: float | None
+) -> np.ndarray:
+    """Chroma (1 x 2 x h x w) at `size`: H x W x 2; bilinear where `correction` is None."""
+    if correction is not None:
+        chroma = edges.along_edges(chroma, guide, correction=correction)
+    return edges.bilinear(chroma, *size)[0].permute(1, 2, 0).numpy()

@@ -1,0 +1,92 @@
+"""Does the network of `street_unet` know how sure it may be?
+
+Its distribution over bins says which square error it expects of its mean color: the variance of
+the bins around that mean. Sorted by what was expected, the errors that came can be laid beside.
+Squares are per channel, in ab units, at half size.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from .. import color
+from ..intervals import bootstrap, interval
+from ..model import bins
+from ..model.street_unet import OperatingPoint, StreetUnet, ab_at_half, halve, posterior
+from .evaluate import BATCH
+
+GROUPS = 10
+MEAN = OperatingPoint()
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was expected and what came. Made by `calibration`.
+
+    table: one row a group of equally many pixels, the surest first: bits (mean entropy), expected
+    and measured (RMSE per channel, ab units), measured_low and measured_high (over places).
+    ratio: measured over expected RMSE of all pixels, with its interval.
+    """
+
+    table: pd.DataFrame
+    ratio: tuple[float, tuple[float, float]]
+
+
+def maps(
+    model: StreetUnet, lightness: np.ndarray, truth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Entropy (bits), expected and measured square error per channel, each N x h x w.
+
+    lightness N x H x W and truth N x H x W x 2, as stored (uint8).
+    """
+    found = []
+    for start in range(0, len(lightness), BATCH):
+        part = slice(start, start + BATCH)
+        light = color.load_lightness(lightness[part]) / 100
+        logs = posterior(model, torch.from_numpy(light)[:, None])
+        mean = ab_at_half(model, logs, MEAN)
+        squares = model.centers.square().sum(dim=1)
+        expected = torch.einsum("bqhw,q->bhw", logs.exp(), squares) - mean.square().sum(dim=1)
+        true = halve(torch.from_numpy(truth[part]))
+        measured = (mean - true).square().sum(dim=1)
+        found.append([x.numpy() for x in (bins.entropy(logs), expected / 2, measured / 2)])
+    return tuple(np.concatenate(each) for each in zip(*found))
+
+
+def calibration(
+    entropy: np.ndarray, expected: np.ndarray, measured: np.ndarray, places: pd.Series
+) -> Calibration:
+    """Lay expected and measured square errors of `maps` beside each other, with intervals."""
+    edges = np.quantile(expected, np.linspace(0, 1, GROUPS + 1)[1:-1])
+    group = np.searchsorted(edges, expected)
+    kinds = {"pixels": np.ones_like(expected), "bits": entropy}
+    kinds |= {"expected": expected, "measured": measured}
+    sums = {
+        (kind, number): np.where(group == number, values, 0).sum(axis=(1, 2))
+        for kind, values in kinds.items()
+        for number in range(GROUPS)
+    }
+    sums = pd.DataFrame(sums)
+
+    def rmse(s: pd.DataFrame) -> pd.DataFrame:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            table = np.sqrt(s["measured"].to_numpy() / s["pixels"].to_numpy())
+            whole = np.sqrt(s["measured"].sum(axis=1) / s["expected"].sum(axis=1))
+        return pd.DataFrame(table).assign(ratio=whole.to_numpy())
+
+    total = sums.sum()
+    draws = bootstrap([sums], places, rmse)
+    limits = np.array([interval(draws[number]) for number in range(GROUPS)])
+    table = pd.DataFrame(
+        {
+            "bits": total["bits"] / total["pixels"],
+            "expected": np.sqrt(total["expected"] / total["pixels"]),
+            "measured": np.sqrt(total["measured"] / total["pixels"]),
+            "measured_low": limits[:, 0],
+            "measured_high": limits[:, 1],
+        }
+    )
+    ratio = float(np.sqrt(total["measured"].sum() / total["expected"].sum()))
+    return Calibration(table, (ratio, interval(draws.ratio)))

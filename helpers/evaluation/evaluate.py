@@ -1,0 +1,167 @@
+"""How good is it, against what, and how sure are we?
+
+Metrics are those of helpers/metrics.py, their 95 % intervals those of helpers/intervals.py.
+Differences between models are taken within a draw of places: a paired interval that contains
+zero is no difference. `python -m helpers.evaluation --help` (`folder_evaluation`) measures weights
+on photos of your own.
+"""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from .. import metrics, paths
+from ..intervals import as_text, bootstrap, interval
+from ..model import bins, street_unet
+from ..preprocessing import PreparedSet
+from ..training import threads
+
+BATCH = 16  # photos in one pass through a network
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Models measured on the same photos. Made by `evaluate`."""
+
+    photos: pd.DataFrame  # those that were measured, as in PreparedSet.photos
+    sums: dict[str, list[pd.DataFrame]]  # per model and seed, one row a photo
+    estimates: pd.DataFrame  # models x metrics, means over seeds
+    draws: dict[str, pd.DataFrame]  # per model: a row of metrics for each draw
+
+    def as_results(self) -> dict[str, dict[str, float | None]]:
+        """For results.json: {model: {metric, metric_low, metric_high, ...}}."""
+        found = {}
+        for model, values in self.estimates.iterrows():
+            found[model] = {}
+            for metric, value in values.items():
+                low, high = interval(self.draws[model][metric])
+                row = {metric: value, f"{metric}_low": low, f"{metric}_high": high}
+                found[model] |= {k: float(v) if np.isfinite(v) else None for k, v in row.items()}
+        return found
+
+    def interval(self, model: str, metric: str) -> tuple[float, float]:
+        """The 95 % interval of a metric."""
+        return interval(self.draws[model][metric])
+
+    def table(self, names: Iterable[str] = metrics.METRICS, intervals: bool = True):
+        """Models x metrics as text, "value [low, high]"; `-` where nothing can be measured."""
+        rows = {}
+        for model in self.estimates.index:
+            rows[model] = {}
+            for name in names:
+                values = (self.estimates.loc[model, name], *self.interval(model, name))
+                rows[model][name] = as_text(
+                    values if intervals else values[:1], metrics.METRICS[name].digits
+                )
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def compare(self, model: str, other: str, metric: str = "mse_vs_gray") -> "Difference":
+        """The difference model - other of a metric, within the same draws of places."""
+        value = self.estimates.loc[model, metric] - self.estimates.loc[other, metric]
+        low, high = interval(self.draws[model][metric] - self.draws[other][metric])
+        return Difference(model, other, metric, float(value), low, high)
+
+    def against_gray(self, model: str) -> str:
+        """One sentence: does the model beat a = b = 0 on these photos?"""
+        low, high = self.interval(model, "mse_vs_gray")
+        answer = "beats gray" if high < 1 else "does worse than gray" if low > 1 else None
+        answer = answer or "does not differ from gray by more than chance"
+        ratio = as_text((self.estimates.loc[model, "mse_vs_gray"], low, high), 3)
+        return f"{model} {answer}: its square error is {ratio} times that of a = b = 0."
+
+    def per_photo(self, model: str, metric: str) -> np.ndarray:
+        """A metric of each photo alone, mean over seeds."""
+        return np.mean([metrics.pool(s)[metric].to_numpy() for s in self.sums[model]], axis=0)
+
+
+def ratio(away: Evaluation, home: Evaluation, model: str, metric: str = "mse_vs_gray"):
+    """A metric on one set of photos over that on another, and its 95 % interval."""
+    value = away.estimates.loc[model, metric] / home.estimates.loc[model, metric]
+    return float(value), interval(away.draws[model][metric] / home.draws[model][metric])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference of one metric with its 95 % interval."""
+
+    model: str
+    other: str
+    metric: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def real(self) -> bool:
+        """Whether the interval leaves zero."""
+        return self.low > 0 or self.high < 0
+
+    def __str__(self) -> str:
+        numbers = as_text(
+            (self.value, self.low, self.high), metrics.METRICS[self.metric].digits, sign="+"
+        )
+        verdict = "a difference" if self.real else "no difference that these photos can show"
+        return f"{self.model} - {self.other}, {self.metric}: {numbers}, {verdict}"
+
+
+def evaluate(
+    predictions: dict[str, Iterable[np.ndarray]],
+    prepared: PreparedSet,
+    indices: np.ndarray,
+    weights: np.ndarray | None = None,
+) -> Evaluation:
+    """Measure models on the photos `indices` of a prepared set.
+
+    predictions: per model one array a seed, each N x H x W x 2 in ab units, in the order of
+    `indices`; a generator keeps one of them in memory at a time. weights: bins.color_weights,
+    by default those of the training photos.
+    """
+    if not len(indices):
+        raise ValueError("no photos to evaluate: the split is empty")
+    if weights is None:
+        weights = bins.color_weights(prepared.ab[prepared.indices("train")])
+    lightness, truth = prepared.lightness[indices], prepared.ab[indices]
+    seen = metrics.on_screen(lightness, truth)
+    sums = {
+        model: [metrics.per_photo(ab, lightness, truth, weights, seen) for ab in seeds]
+        for model, seeds in predictions.items()
+    }
+    photos = prepared.photos.iloc[indices].reset_index(drop=True)
+    estimates, draws = {}, {}
+    for model, seeds in sums.items():
+        estimates[model] = pd.concat([metrics.pool(s.sum().to_frame().T) for s in seeds]).mean()
+        draws[model] = bootstrap(seeds, photos.place, metrics.pool)
+    return Evaluation(photos, sums, pd.DataFrame(estimates).T, draws)
+
+
+def unet_colors(model, lightness: np.ndarray, point) -> np.ndarray:
+    """ab (N x H x W x 2, ab units) that a StreetUnet gives lightness (uint8, N x H x W)."""
+
+    def colors(start: int) -> np.ndarray:
+        part = torch.from_numpy(lightness[start : start + BATCH])[:, None].float() / 255
+        return street_unet.predict(model, part, point)[0].permute(0, 2, 3, 1).numpy()
+
+    return np.concatenate(threads.team().map(colors, range(0, len(lightness), BATCH)))
+
+
+def shipped(prepared: PreparedSet, indices: np.ndarray) -> tuple[dict[str, np.ndarray], int]:
+    """Colors that the shipped weights give photos, and how many of these photos they had seen.
+
+    By the names of their operating points, ending in "_shipped"; nothing where they had seen any.
+    """
+    model, meta, points = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
+    known = set(meta["training_photos"] + meta["validation_photos"])
+    seen = int(prepared.photos.sha256.iloc[indices].isin(known).sum())
+    named = {} if seen else {f"{name}_shipped": point for name, point in points.items()}
+    lightness = prepared.lightness[indices]
+    return {name: unet_colors(model, lightness, point) for name, point in named.items()}, seen
+
+
+if __name__ == "__main__":
+    from .folder import main
+
+    sys.exit(main())

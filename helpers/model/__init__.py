@@ -1,0 +1,14 @@
+"""The networks: the report's `ColorizeCNN`, and `StreetUnet` over ab bins."""
+
+from .as_published import AsPublished
+from .colorize_cnn import ColorizeCNN, ReachCNN, layer_table
+from .street_unet import OperatingPoint, StreetUnet
+
+__all__ = [
+    "AsPublished",
+    "ColorizeCNN",
+    "OperatingPoint",
+    "ReachCNN",
+    "StreetUnet",
+    "layer_table",
+]

@@ -1,0 +1,1 @@
+"""Where photos come from: rendered streets, the Street View set, or a folder."""

@@ -1,0 +1,199 @@
+"""Where do photos come from: rendered streets, the UCF Street View set, your own folder?"""
+
+import os
+import re
+import shutil
+import stat
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import paths
+from ..paths import PHOTO_ENDINGS
+from .split import PLACES, STRETCH, natural_key
+
+OTHER_ENDINGS = {".gif", ".bmp", ".heic", ".heif", ".avif", ".jp2", ".psd", ".dng", ".cr2", ".nef"}
+RENDERED = 600  # photos, unless asked for another number
+SCENE_SEED = 0  # of the rendered streets: the set never depends on the seed of a run
+VIEWS = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo file that was found, not opened yet."""
+
+    path: Path
+    file: str  # its name within the source
+    place: str
+    view: str  # "" where the name does not say
+    classes: Path | None = None  # a PNG of class ids, for rendered streets
+
+
+@dataclass(frozen=True)
+class Source:
+    """Photos in the order of their places, and what was found but is no photo."""
+
+    name: str
+    root: Path
+    photos: list[Photo]
+    rejected: list[tuple[str, str]]  # file, reason
+
+
+def gather(data: str | Path, images: int | None = None, workers: int | None = None) -> Source:
+    """The photos of a source, at most `images` of them; renders or fetches what is not here yet.
+
+    `data` is "synthetic", "streetview" or a folder of photos. Fewer are taken as whole stretches
+    of neighboring places spread over the list. Raises FileNotFoundError or ValueError, in one
+    sentence, for a folder that is missing or holds no photo.
+    """
+    if images is not None and images < 1:
+        raise ValueError(f"--images {images}: take a number of photos from 1 up")
+    if data == "synthetic":
+        return _rendered(images or RENDERED, workers)
+    if data == "streetview":
+        return _street_view(images)
+    source = find(data)
+    return Source(source.name, source.root, choose(source.photos, images), source.rejected)
+
+
+def find(folder: str | Path) -> Source:
+    """All photos in a folder and the folders in it, by their endings; hidden ones are left out.
+
+    A place is what stands before the view in `<place>_<view>` (one digit), else the folder, if
+    there are enough of them to split, else each photo is a place of its own.
+    """
+    root = Path(folder).expanduser()
+    if not root.exists():
+        raise FileNotFoundError(
+            f"no folder {str(folder)!r}: name a folder of photos, 'synthetic' or 'streetview'"
+        )
+    if not root.is_dir():
+        raise ValueError(f"{folder} is a file: name the folder that holds the photos")
+    files, rejected = _walk(root)
+    places = _places(files)
+    photos = [Photo(root / file, file, *places[file]) for file in files]
+    photos.sort(key=lambda photo: (natural_key(photo.place), natural_key(photo.file)))
+    if not photos and not rejected:
+        raise ValueError(f"{folder} holds no photo (JPEG, PNG, WebP or TIFF)")
+    return Source(paths.data_name(folder), root, photos, rejected)
+
+
+def choose(photos: list[Photo], images: int | None) -> list[Photo]:
+    """At most `images` photos: whole places, in stretches spread evenly over the list of places."""
+    if images is None or len(photos) <= images:
+        return photos
+    counts = Counter(photo.place for photo in photos)
+    places = list(counts)
+    number = min(len(places), images // min(counts.values()))
+    while number and sum(counts[places[i]] for i in spread(len(places), number)) > images:
+        number -= 1
+    chosen = {places[i] for i in spread(len(places), number)}
+    return [photo for photo in photos if photo.place in chosen]
+
+
+def spread(total: int, number: int) -> list[int]:
+    """Indices of `number` of `total` places: stretches of about 70, at least three, far apart."""
+    stretches = min(number, max(3, round(number / STRETCH)))
+    chosen = []
+    for i in range(stretches):
+        skipped = (total - number) * i // max(1, stretches - 1)
+        first, last = number * i // stretches, number * (i + 1) // stretches
+        chosen += range(first + skipped, last + skipped)
+    return chosen
+
+
+def _rendered(images: int, workers: int | None) -> Source:
+    from . import synthetic  # here, so that coloring a photo does not load the renderer
+
+    places = -(-images // len(VIEWS))
+    folder = paths.RAW / "synthetic"
+    version = paths.code_key("photos/synthetic")
+    marker = folder / "version.txt"
+    if folder.exists() and not (marker.exists() and marker.read_text() == version):
+        shutil.rmtree(folder)
+    with paths.whole(marker) as part:
+        part.write_text(version)
+    synthetic.write_photos(folder, range(places), VIEWS, seed=SCENE_SEED, workers=workers)
+    photos = []
+    for place in range(places):
+        for view in VIEWS:
+            stem = f"{place:06d}_{view}"
+            classes = folder / "classes" / f"{stem}.png"
+            path = folder / "photos" / f"{stem}.jpg"
+            photos.append(Photo(path, path.name, f"{place:06d}", str(view), classes))
+    return Source("synthetic", folder / "photos", photos[:images], [])
+
+
+def _street_view(images: int | None) -> Source:
+    from . import download
+
+    places = range(1, download.PLACES + 1)
+    if images is not None and images < len(places) * len(VIEWS):
+        places = [places[i] for i in spread(len(places), max(1, images // len(VIEWS)))]
+    names = [f"{place:06d}_{view}.jpg" for place in places for view in VIEWS]
+    folder = paths.RAW / "streetview"
+    missing = download.fetch(names, folder)
+    found = [name for name in names if name not in missing]
+    photos = [Photo(folder / name, name, name[:6], name[7]) for name in found]
+    return Source("streetview", folder, photos, sorted(missing.items()))
+
+
+def _walk(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
+    """Names of photo files under `root`, and of what is none in spite of its name, with why."""
+    files, rejected, seen = [], [], set()
+
+    def unreadable(error: OSError) -> None:
+        name = os.path.relpath(error.filename, root)
+        rejected.append((name, "a folder that cannot be listed (no permission?)"))
+
+    for folder, folders, names in os.walk(root, followlinks=True, onerror=unreadable):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted([*names, *folders]):
+            ending = Path(name).suffix.lower()
+            if name.startswith(".") or ending not in PHOTO_ENDINGS | OTHER_ENDINGS:
+                continue
+            file = os.path.relpath(os.path.join(folder, name), root)
+            reason = _no_photo(root / file, ending)
+            if reason:
+                rejected.append((file, reason))
+            else:
+                files.append(file)
+    return files, rejected
+
+
+def _no_photo(path: Path, ending: str) -> str | None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "a broken link" if path.is_symlink() else "gone before it was read"
+    except OSError as error:
+        return f"cannot be reached ({error.strerror})"
+    if stat.S_ISDIR(mode):
+        return "a folder, not a photo"
+    if not stat.S_ISREG(mode):
+        return "not an ordinary file"
+    return (
+        f"a {ending[1:]} file, not a JPEG, PNG, WebP or TIFF" if ending in OTHER_ENDINGS else None
+    )
+
+
+def _places(files: list[str]) -> dict[str, tuple[str, str]]:
+    """Place and view of each file."""
+    counted = (re.fullmatch(r"(.+)_\d{2,}", Path(file).stem, re.DOTALL) for file in files)
+    numbered = {name[1] for name in counted if name}
+    by_name, by_folder, alone = {}, {}, {}
+    for file in files:
+        path = Path(file)
+        name = re.fullmatch(r"(.+)_(\d)", path.stem, re.DOTALL)
+        # photo_9 beside photo_10 is a count of photos, not a view.
+        if name and name[1] not in numbered:
+            by_name[file] = name[1], name[2]
+        alone[file] = str(path.with_suffix("")), ""
+        by_folder[file] = (str(path.parent), "") if path.parent != Path(".") else alone[file]
+    enough = len({place for place, _ in {**by_folder, **by_name}.values()}) >= PLACES
+    return {**(by_folder if enough else alone), **by_name}

@@ -1,0 +1,162 @@
+"""How does one photo become a small picture of lightness and ab?
+
+Imports nothing heavy: the worker processes that prepare photos load this module alone.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage.color import deltaE_ciede2000
+
+from .. import color
+from ..photos import decode
+from ..photos.decode import BadPhotoError
+from .geometry import FACTOR, SIZE, crop_box
+
+GRAY_CHROMA = 2.0  # a photo is gray already if no more than one pixel in a hundred exceeds it
+NO_CLASS = 255
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """One prepared photo."""
+
+    lightness: np.ndarray  # uint8, H x W, 2.55 L
+    ab: np.ndarray  # uint8, H x W x 2, ab + 128
+    crop: str  # what was kept: "1120x880+100+70 of 1281x1025"
+    sha256: str  # of the photo file
+    classes: np.ndarray | None  # uint8, H x W
+    rounding: dict | None  # what 8 bits cost: delta_e_mean, delta_e_max, lightness_mse, ab_mse
+
+
+def shrink(
+    photo: Image.Image | np.ndarray | bytes | str | Path,
+    size: tuple[int, int] = SIZE,
+    factor: int = FACTOR,
+    exact: bool = False,
+) -> np.ndarray:
+    """Crop a photo and average it down to `size` (width, height): RGB, height x width x 3, 8 bits.
+
+    `photo` is a file, its bytes, a Pillow image, or an array (H x W x 3, 8 bits). `factor` is for
+    full-size Street View photos, see geometry.crop_box. `exact` decodes whole and averages areas;
+    otherwise the JPEG decoder may average first, which differs by rounding alone where its blocks
+    fall on the grid of the cells. Raises ValueError (BadPhotoError) with the reason.
+    """
+    return _shrink(decode.opened(photo), size, factor, exact)[0]
+
+
+def prepare_photo(
+    path: Path, size: tuple[int, int], factor: int, classes: Path | None, measure: bool
+) -> Thumbnail | str:
+    """Read one file and prepare it; a photo that cannot be used gives the reason, a sentence.
+
+    `classes` is a PNG of class ids for the same photo; `measure` adds the cost of 8 bits.
+    """
+    try:
+        data = Path(path).read_bytes()
+        rgb, crop = _shrink(decode.opened(data), size, factor)
+        lightness, ab = color.split_lab(rgb)
+        if (color.chroma(ab) > GRAY_CHROMA).mean() <= 0.01:
+            return "gray already: there is no color to learn from"
+        stored = color.store_lightness(lightness), color.store_ab(ab)
+        return Thumbnail(
+            *stored,
+            crop=crop,
+            sha256=hashlib.sha256(data).hexdigest(),
+            classes=None if classes is None else shrink_classes(classes, size, factor),
+            rounding=_rounding(lightness, ab, *stored) if measure else None,
+        )
+    except PermissionError:
+        return "no permission to read it"
+    except Exception as error:  # whatever a decoder raises on a damaged file is a reason
+        return decode.reason(error)
+
+
+def shrink_classes(path: Path, size: tuple[int, int], factor: int) -> np.ndarray:
+    """The commonest class in each cell of a full-size class map (PNG): height x width, uint8.
+
+    Every second pixel of every second row votes; of classes that tie, the lowest id.
+    """
+    classes = np.asarray(Image.open(path))
+    left, top, right, bottom = (int(edge) for edge in crop_box(classes.shape[::-1], size, factor))
+    kept = classes[top:bottom:2, left:right:2]
+    rows = np.arange(kept.shape[0]) * size[1] // kept.shape[0]
+    columns = np.arange(kept.shape[1]) * size[0] // kept.shape[1]
+    count = int(kept.max()) + 1
+    cells = rows[:, None] * size[0] + columns
+    votes = np.bincount((cells * count + kept).ravel(), minlength=size[0] * size[1] * count)
+    return votes.reshape(size[1], size[0], count).argmax(axis=-1).astype(np.uint8)
+
+
+def _shrink(image, size, factor, exact=False) -> tuple[np.ndarray, str]:
+    """The small picture, and which part of the photo it shows."""
+    width, height = decode.upright_size(image)
+    try:
+        box = crop_box((width, height), size, factor)
+    except ValueError as error:
+        raise BadPhotoError(str(error)) from None
+    scale = 1 if exact else _decoder_scale(image, box, size)
+    rgb = decode.upright_rgb(image, scale)
+    small = average(rgb, tuple(edge / scale for edge in box), size)
+    left, top, right, bottom = box
+    return small, f"{right - left:.4g}x{bottom - top:.4g}+{left:.4g}+{top:.4g} of {width}x{height}"
+
+
+def _decoder_scale(image, box, size) -> int:
+    """How far the decoder may average before us: the blocks must not straddle the cells,
+    unless at least eight of them make a cell.
+    """
+    cell = (box[2] - box[0]) / size[0]
+    for scale in (4, 2):
+        aligned = cell % scale == 0 and all(edge % scale == 0 for edge in box)
+        if (aligned or cell / scale >= 8) and decode.can_scale(image, scale):
+            return scale
+    return 1
+
+
+def average(rgb: Image.Image, box: tuple, size: tuple[int, int]) -> np.ndarray:
+    """The mean over each cell of `box` cut into `size` (width, height): uint8, height x width x 3.
+
+    Edges may be fractions of a pixel: a pixel counts by its share of the cell.
+    """
+    cell = (box[2] - box[0]) / size[0]
+    if cell == int(cell) and all(edge == int(edge) for edge in box):
+        box = tuple(int(edge) for edge in box)
+        return np.asarray(rgb.crop(box) if cell == 1 else rgb.reduce(int(cell), box=box))
+    left, top, right, bottom = box
+    (columns, rows), width = size, rgb.width
+    means = _average_rows(
+        np.asarray(rgb).reshape(-1, width * 3), np.linspace(top, bottom, rows + 1)
+    )
+    turned = np.ascontiguousarray(means.reshape(rows, width, 3).swapaxes(0, 1))
+    means = _average_rows(turned.reshape(width, -1), np.linspace(left, right, columns + 1))
+    return np.rint(means.reshape(columns, rows, 3).swapaxes(0, 1)).astype(np.uint8)
+
+
+def _average_rows(pixels: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Means of the rows (H x W) between neighboring edges: (cells + 1) edges give cells x W."""
+    means = np.empty((len(edges) - 1, pixels.shape[1]))
+    for i, (start, end) in enumerate(pairwise(edges)):
+        first, last = int(start), min(int(np.ceil(end)), len(pixels))
+        rows = np.arange(first, last)
+        share = np.minimum(rows + 1, end) - np.maximum(rows, start)
+        # einsum, not a matrix product: BLAS rounds differently with the number of threads.
+        means[i] = np.einsum("r,rw->w", share / share.sum(), pixels[first:last])
+    return means
+
+
+def _rounding(lightness, ab, stored_lightness, stored_ab) -> dict:
+    loaded = color.load_lightness(stored_lightness), color.load_ab(stored_ab)
+    exact = np.concatenate([lightness[..., None], ab], axis=-1)
+    rounded = np.concatenate([loaded[0][..., None], loaded[1]], axis=-1)
+    difference = deltaE_ciede2000(exact, rounded)
+    return {
+        "delta_e_mean": float(difference.mean()),
+        "delta_e_max": float(difference.max()),
+        "lightness_mse": float(np.square(loaded[0] - lightness).mean()),
+        "ab_mse": float(np.square(loaded[1] - ab).mean()),
+    }

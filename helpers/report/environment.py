@@ -1,0 +1,77 @@
+"""What did a run run on: versions, hardware, threads and commit?"""
+
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+from .. import paths
+from ..photos import pool
+from ..results import claims_file, load, save
+
+PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "torch", "matplotlib", "nbconvert")
+
+
+def described() -> dict:
+    """Versions, hardware, threads and commit: what a reader needs to judge a difference."""
+    import torch
+
+    from ..training.devices import asked
+
+    device = asked().type
+    return {
+        "commit": commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu(),
+        "cores": pool.cores(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "versions": {name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def commit() -> str:
+    """The commit (12 digits), with "-dirty" where a file differs that decides results.
+
+    Figures decide none: a run draws them itself, and anew they differ in the last bits.
+    """
+    git = ["git", "-C", str(paths.ROOT)]
+    name = ["describe", "--always", "--abbrev=12", "--exclude=*"]
+    sources = ["diff", "--quiet", "HEAD", "--", ".", ":(exclude)figures"]
+    try:
+        found = subprocess.run([*git, *name], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, *sources], capture_output=True).returncode == 1
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not a git checkout)"
+    return found.stdout.strip() + "-dirty" * changed
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def assemble(folder: Path, profile: str, command: str = "./run_all.sh") -> dict:
+    """Join the parts of the run in `folder`, in the order of the notebooks, into results.json.
+
+    Written to `folder` and, as the latest run, to `build/`. Claims keep the order of
+    data/claims.toml, and one that no notebook judged is there as unclear.
+    """
+    results = {"data": {}, "environment": described(), "profile": profile}
+    results |= {"command": command, "metrics": {}, "claims": [], "timings": {}}
+    judged = {}
+    for part in sorted((folder / "parts").glob("*.json")):
+        content = load(part)
+        judged |= {claim["key"]: claim for claim in content.pop("claims", [])}
+        for section, values in content.items():
+            results.setdefault(section, {}).update(values)
+    absent = {"measured": None, "interval": None, "verdict": "unclear"}
+    for key, known in claims_file().items():
+        results["claims"].append(judged.get(key, {"key": key, **known, **absent}))
+    for path in (folder / "results.json", paths.BUILD / "results.json"):
+        save(path, results)
+    return results

@@ -1,0 +1,155 @@
+"""What may be asked of ./run_all.sh, checked before anything is installed.
+
+Needs nothing but Python itself: run_all.sh calls this module with whatever Python it finds.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from .. import paths
+
+MB_PER_IMAGE = 0.8  # one full-size JPEG and its prepared share
+MB_OF_PACKAGES = 3000
+
+EPILOG = """examples:
+  ./run_all.sh                          the report on rendered streets, a few minutes
+  ./run_all.sh --profile full           the same with all photos and three seeds, hours
+  ./run_all.sh --data ~/photos          the report on your own photos
+  ./run_all.sh --data streetview --images 2000
+  ./run_all.sh test                     every check
+
+The page is build/report.html, the numbers build/results.json. The same command again goes on
+where it was interrupted and skips what is done."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of ./run_all.sh; sizes named in the help are those of helpers/results.py."""
+    made = argparse.ArgumentParser(
+        prog="./run_all.sh",
+        description="Run the whole report: prepare photos, train, evaluate, build one page.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("command", nargs="?", choices=["test"], help="run every check instead")
+    made.add_argument(
+        "--data",
+        default="synthetic",
+        metavar="synthetic|streetview|FOLDER",
+        help="rendered streets (default), UCF Street View (downloads), or your own photos",
+    )
+    made.add_argument("--extra", metavar="FOLDER", help="further photos, for training only")
+    made.add_argument(
+        "--elsewhere", metavar="FOLDER", help="photos of another landscape, to try the models on"
+    )
+    made.add_argument(
+        "--profile",
+        choices=["quick", "full"],
+        default="quick",
+        help="quick (default): 600 photos, one seed; full: up to 6,000 photos, three seeds",
+    )
+    made.add_argument("--images", type=int, metavar="N", help="use at most N photos")
+    made.add_argument("--seed", type=int, default=0, metavar="S", help="weights and order (0)")
+    made.add_argument(
+        "--device",
+        choices=["cpu", "auto", "cuda", "mps"],
+        default="cpu",
+        help="where to train (default: cpu, the only one that was tried); auto: a GPU if any",
+    )
+    made.add_argument("--force", action="store_true", help="do everything anew")
+    made.add_argument(
+        "--update",
+        action="store_true",
+        help="write the executed notebooks back, stripped (default run only)",
+    )
+    return made
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Parse and check; a mistake ends the program with one sentence and exit status 2."""
+    made = parser()
+    options = made.parse_args(arguments)
+    complaint = mistake(options)
+    if complaint:
+        made.exit(2, f"./run_all.sh: {complaint}\n")
+    return options
+
+
+def is_default(options: argparse.Namespace) -> bool:
+    """Whether this is the run whose figures and notebooks are committed."""
+    blank = parser().parse_args([])
+    return all(
+        getattr(options, name) == getattr(blank, name)
+        for name in ("data", "extra", "elsewhere", "profile", "images", "seed", "device")
+    )
+
+
+def mistake(options: argparse.Namespace) -> str | None:
+    """What is wrong with the options, in one sentence with the remedy, or None."""
+    for name in ("data", "extra", "elsewhere"):
+        folder = getattr(options, name)
+        if folder is not None and not (name == "data" and folder in ("synthetic", "streetview")):
+            complaint = _folder_mistake(f"--{name}", Path(folder).expanduser())
+            if complaint:
+                return complaint
+    if options.images is not None and options.images < 40:
+        return f"--images {options.images} is too few to split: ask for 40 or more."
+    if options.seed < 0:
+        return f"--seed {options.seed}: take 0 or more."
+    if options.update and not is_default(options):
+        return "--update is for the default run only, whose notebooks are committed: leave it out."
+    return _room_mistake(options)
+
+
+def _folder_mistake(option: str, folder: Path) -> str | None:
+    if not folder.exists():
+        return f"{option} {folder}: there is no such folder. Name one that holds photos."
+    if not folder.is_dir():
+        return f"{option} {folder} is a file: name the folder that holds your photos."
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    if not any(Path(name).suffix.lower() in paths.PHOTO_ENDINGS for name in names):
+        kinds = ", ".join(sorted(paths.PHOTO_ENDINGS))
+        return f"{option} {folder} holds no photo ({kinds}): name another folder."
+    return None
+
+
+def _room_mistake(options: argparse.Namespace) -> str | None:
+    images = options.images or (6000 if options.profile == "full" else 600)
+    needed = 300 + MB_PER_IMAGE * (images if options.data in ("synthetic", "streetview") else 0)
+    if unmet_requirements() and not (paths.ROOT / ".venv").exists():
+        needed += MB_OF_PACKAGES
+    free = shutil.disk_usage(paths.ROOT).free / 1e6
+    if free < needed:
+        return (
+            f"the disk of {paths.ROOT} has {free:,.0f} MB left and about {needed:,.0f} MB are "
+            "needed: make room, or ask for fewer photos with --images."
+        )
+    return None
+
+
+def unmet_requirements() -> list[str]:
+    """Pins of requirements.txt that the running Python does not have, as `name==version`.
+
+    A build's own suffix, as in 2.13.0+cpu, counts as the version that it is a build of.
+    """
+    unmet = []
+    for line in (paths.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        pin = line.split("#")[0].split(";")[0].strip()
+        if "==" not in pin:
+            continue
+        name, version = pin.split("==")
+        try:
+            if metadata.version(name).split("+")[0] != version:
+                unmet.append(pin)
+        except metadata.PackageNotFoundError:
+            unmet.append(pin)
+    return unmet
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--fits"]:
+        sys.exit(bool(unmet_requirements()))
+    parse(sys.argv[1:])

@@ -1,0 +1,189 @@
+"""How do executed notebooks become one page?
+
+nbconvert turns each notebook into a chapter by helpers/page/index.html.j2; Jinja puts the chapters
+into helpers/page/page.html.j2. Style and script go into the page: it needs nothing beside it.
+"""
+
+import base64
+import copy
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from nbconvert import HTMLExporter
+from pygments.formatters import HtmlFormatter
+
+from .. import paths
+from ..results import band_text, load, number_text, sentence
+from . import page_checks
+from .page_text import PageError, Prose, fill, miss_text, table, training_text
+
+PAGE = Path(__file__).parent / "templates"
+HIDDEN = "no-report"  # the tag of cells that stay in the notebook
+HEADLINE = "samples"  # the figure that opens the page
+FILTERS = {"number": number_text, "band": band_text, "miss": miss_text, "sentence": sentence}
+PRIVATE = ("papermill", "execution", "widgets")  # metadata that tells of one machine's one run
+
+
+def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
+    """Build one page that needs no network from the executed notebooks of a run; returns `out`.
+
+    `run_folder` is `build/<data>-<profile>` and holds results.json; recorded runs on real photos
+    come from data/measured/. Raises PageError that lists everything unfit to be read, each with
+    its notebook and cell; nothing is written then.
+    """
+    results = load(run_folder / "results.json")
+    books = {path.stem: _read(path) for path in notebooks}
+    figures = [words for book in books.values() for _, _, words in page_checks.pictures(book)]
+    numbers = {words["name"]: number for number, words in enumerate(figures, 1)}
+    problems = [line for book in books.values() for line in page_checks.notebook_problems(book)]
+    measured = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
+    recorded = {name: run for name, run in measured.items() if "claims" in run}
+    claims = _claims(results, recorded, books)
+    chapters = [
+        _chapter(stem, book, numbers, results, claims, problems) for stem, book in books.items()
+    ]
+    frame = Environment(
+        loader=FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    frame.filters |= FILTERS | {"training": training_text}
+    data = run_folder.name.removesuffix(f"-{results['profile']}")
+    html = frame.get_template("page.html.j2").render(
+        results=results,
+        recorded=recorded,
+        claims=claims,
+        chapters=chapters,
+        picture=next((words for words in figures if words["name"] == HEADLINE), None),
+        numbers=numbers,
+        data=data,
+        command=results.get("command", _command(data, results["profile"])),
+        built=f"{datetime.now(UTC):%Y-%m-%d}",
+        style=Markup(_style()),
+        script=Markup((PAGE / "page.js").read_text(encoding="utf-8")),
+    )
+    problems += page_checks.page_problems(html)
+    if problems:
+        raise PageError("The page was not built:\n" + "\n".join(dict.fromkeys(problems)))
+    with paths.whole(out) as part:
+        part.write_text(html, encoding="utf-8")
+    return out
+
+
+def _read(path: Path):
+    book = nbformat.read(path, as_version=4)
+    for cell in book.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = re.sub(r'"/(?:[^"]*/)?([^"/]*)"', r'"\1"', cell.source)
+    book.metadata["page_source"] = _without_outputs(book)
+    for number, cell in enumerate(book.cells, 1):
+        cell.metadata["page_id"] = f"{path.stem}-cell-{cell.id}"
+        cell.metadata["page_name"] = f"{path.stem}, cell {number} ({cell.id})"
+    book.cells = [cell for cell in book.cells if HIDDEN not in cell.metadata.get("tags", [])]
+    for _, output, words in page_checks.pictures(book):
+        for word in ("name", "caption", "alt"):
+            words.setdefault(word, "")
+        words["src"] = _source(output.data, words)
+    return book
+
+
+def _without_outputs(book) -> str:
+    """The notebook to be saved from the page, as base64; nothing in it tells of one machine."""
+    bare = copy.deepcopy(book)
+    for part in (bare, *bare.cells):
+        for word in PRIVATE:
+            part.metadata.pop(word, None)
+    for cell in bare.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return base64.b64encode(nbformat.writes(bare).encode()).decode()
+
+
+def _source(data: dict, words: dict) -> str:
+    """A picture as a data URI: as SVG where its figure brought one, sharp at any zoom."""
+    svg = words.get("svg") or data.get("image/svg+xml")
+    if svg:
+        return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    mime = next(mime for mime in page_checks.PICTURES if mime in data)
+    return f"data:{mime};base64,{data[mime].replace(chr(10), '')}"
+
+
+def _chapter(
+    stem: str, book, numbers: dict, results: dict, claims: list[dict], problems: list[str]
+) -> dict:
+    quick = results["profile"] == "quick"
+    prose = Prose(stem, numbers, '<p><span class="mark">quick run</span></p>' if quick else "")
+
+    def render(cell) -> str:
+        prose.attachments = cell.get("attachments", {})
+        try:
+            return prose.render_cell(fill(cell.source, results))
+        except PageError as error:
+            problems.append(f"{cell.metadata.page_name}: {error}")
+            return ""
+
+    exporter = HTMLExporter(
+        template_name=PAGE.name,
+        extra_template_basedirs=[str(PAGE.parent)],
+        filters={"prose": render, "table": table, **FILTERS},
+    )
+    resources = {"numbers": numbers, "quick": quick, "claims": claims}
+    html, _ = exporter.from_notebook_node(book, resources)
+    title = re.search(rf'<h2 id="{stem}">(.*?)</h2>', html)
+    if not title:
+        problems.append(f"{stem}: the first cell has no title (# 1. ...)")
+    return {
+        "id": stem,
+        "title": Markup(title[1]) if title else stem,
+        "sections": prose.sections,
+        "html": Markup(html),
+        "notebook": book.metadata["page_source"],
+    }
+
+
+def _claims(results: dict, recorded: dict, books: dict) -> list[dict]:
+    """Claims in order, each with the verdicts of recorded runs, and where its evidence stands.
+
+    `cell` is the cell that judges it, None where that is not on the page; `evidence` is what to
+    link: the verdict below that cell, else the chapter, else None.
+    """
+    past = [{claim["key"]: claim for claim in run["claims"]} for run in recorded.values()]
+    found = []
+    for claim in results["claims"]:
+        stem = claim.get("notebook", claim["where"])
+        cell = _evidence(claim["key"], books[stem]) if stem in books else None
+        chapter = stem if stem in books else None
+        found.append(
+            claim
+            | {"recorded": [run.get(claim["key"]) for run in past], "cell": cell}
+            | {"evidence": f"evidence-{claim['key']}" if cell else chapter}
+        )
+    return found
+
+
+def _evidence(key: str, book) -> str | None:
+    """The last cell that names the claim, else the last that judges claims named elsewhere."""
+    quoted = (f'"{key}"', f'"{sentence(key)}"')
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    named = [cell for cell in code if any(name in cell.source for name in quoted)]
+    judging = [cell for cell in code if "run.claim(" in cell.source]
+    return (named or judging)[-1].metadata.page_id if named or judging else None
+
+
+def _command(data: str, profile: str) -> str:
+    options = "" if data == "synthetic" else f" --data {data}"
+    return f"./run_all.sh{options}" + (" --profile full" if profile == "full" else "")
+
+
+def _style() -> str:
+    """The style sheet, and the colors of code in light and dark."""
+    light = HtmlFormatter(style="xcode").get_style_defs(".highlight")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    css = (PAGE / "style.css").read_text(encoding="utf-8")
+    return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{css}"

@@ -1,0 +1,164 @@
+"""How does a cell become HTML: its numbers, formulas, links, headings and tables?"""
+
+import re
+from html import escape
+
+from bs4 import BeautifulSoup
+from latex2mathml import converter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+from ..results import PROFILES
+
+NEAR = 0.05  # how far off its band a claim may lie for the page to say that it just missed
+NUMERIC = re.compile(r"[-−+–]?[\d.,]*\s?%?(\s*(to|–|±)\s*[-−+]?[\d.,]+)?(\s*[(\[].*[)\]])?|nan")
+KEY = re.compile(r"\{\{\s*([\w.-]+)\s*(?::([^{}]*))?\}\}")
+
+
+class PageError(ValueError):
+    """The page cannot be built; the message names each notebook and cell to mend."""
+
+
+def fill(text: str, results: dict) -> str:
+    """Put numbers of results.json where the text says `{{metrics.gray.mse:.4f}}`.
+
+    Keys are joined by dots, a claim is found by its own key (`claims.beats_gray.verdict`), a
+    format may follow. None reads "not measured". Raises PageError for a key that is not there.
+    """
+    known = results | {"claims": {claim["key"]: claim for claim in results["claims"]}}
+
+    def value(match: re.Match) -> str:
+        path, form = match.groups()
+        found = known
+        for name in path.split("."):
+            if not isinstance(found, dict) or name not in found:
+                raise PageError(f"{match[0]}: results.json has no {path!r}")
+            found = found[name]
+        if found is None:
+            return "not measured"
+        try:
+            return format(found, form or "")
+        except (TypeError, ValueError) as error:
+            raise PageError(f"{match[0]}: {error}") from error
+
+    return KEY.sub(value, text)
+
+
+def mathml(tex: str, display: str) -> str:
+    """TeX to MathML, `display` inline or block. The namespace is a URL that HTML does not need."""
+    try:
+        return converter.convert(tex, display=display).replace(
+            ' xmlns="http://www.w3.org/1998/Math/MathML"', ""
+        )
+    except Exception as error:  # the library raises many kinds, none of its own base class
+        raise PageError(f"formula {tex.strip()!r}: {type(error).__name__}") from error
+
+
+class Prose(IPythonRenderer):
+    """Markdown of one notebook to HTML within the page.
+
+    Headings go down one level and get ids that begin with the notebook's name; `sections`
+    collects (id, text) of those below the title. A link to `#fig-<name>` reads "Figure 7", one
+    to another notebook leads to its chapter, one to a heading stays within the notebook.
+    """
+
+    def __init__(self, stem: str, numbers: dict[str, int], below_title: str = ""):
+        super().__init__(escape=False)
+        self.stem = stem
+        self.numbers = numbers
+        self.below_title = below_title
+        self.sections: list[tuple[str, str]] = []
+
+    def heading(self, text: str, level: int, **attrs) -> str:
+        """A heading one level down, with an id."""
+        if level == 1:
+            return f'<h2 id="{self.stem}">{text}</h2>\n{self.below_title}'
+        plain = re.sub(r"<[^>]+>", "", text)
+        anchor = f"{self.stem}-{plain.replace(' ', '-')}"
+        if level == 2:
+            self.sections.append((anchor, plain))
+        return f'<h{level + 1} id="{escape(anchor)}">{text}</h{level + 1}>\n'
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        """A link within the page."""
+        book = re.fullmatch(r"(?:.*/)?(\d\d_\w+)\.ipynb", url)
+        if book:
+            url = f"#{book[1]}"
+        elif url.startswith("#fig-"):
+            text = f"Figure {self.numbers.get(url[5:], '?')}"
+        elif url.startswith("#") and not url.startswith(("#ref-", "#claim-")):
+            url = f"#{self.stem}-{url[1:]}"
+        return f'<a href="{escape(url)}">{text}</a>'
+
+    def inline_math(self, body: str) -> str:
+        """A formula within a line."""
+        return mathml(body, "inline")
+
+    def block_math(self, body: str) -> str:
+        """A formula of its own; it scrolls where it is too wide."""
+        return f'<span class="formula" tabindex="0">{mathml(body, "block")}</span>'
+
+    def block_code(self, code: str, info: str | None = None) -> str:
+        """Code within prose, reachable by keyboard where it scrolls."""
+        return super().block_code(code, info).replace("<pre>", '<pre tabindex="0">')
+
+    def render_cell(self, source: str) -> str:
+        """One cell's Markdown to HTML."""
+        return MarkdownWithMath(renderer=self).render(source)
+
+
+def miss_text(claim: dict) -> str:
+    """By how little a claim that fails misses its band; empty where it is not a little."""
+    if claim["verdict"] != "fails":
+        return ""
+    bound = min(claim["band"], key=lambda edge: abs(edge - claim["measured"]))
+    miss = abs(claim["measured"] / bound - 1) if bound else 1
+    return f"misses the band by {miss:.1%}".replace("%", " %") if miss < NEAR else ""
+
+
+def training_text(run: dict) -> str:
+    """How the training of colorize_cnn ended in a run, as far as its results.json tells."""
+    best = run.get("training", {}).get("best_epochs", {})
+    profile = PROFILES.get(run["profile"])
+    if not best or profile is None:
+        return "trained longer"
+    limit = profile.epochs
+    cut = [epoch for epoch in best.values() if epoch + profile.patience > limit]
+    if not cut:
+        return "trained until validation stopped improving"
+    seeds = f" for {len(cut)} of {len(best)} seeds" if len(best) > 1 else ""
+    return f"trained longer but cut off{seeds} by the limit of {limit} passes"
+
+
+def table(html: str) -> str:
+    """A table of pandas in the page's own style.
+
+    An empty head cell is no head, the names of index and columns share one row, row numbers that
+    only count are left out, and heads stand over their numbers or words.
+    """
+    soup = BeautifulSoup(re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL), "html.parser")
+    for tag in soup.find_all(True):
+        for name in ("border", "style"):
+            tag.attrs.pop(name, None)
+    heads, rows = (
+        [row.find_all(["th", "td"]) for row in part.find_all("tr")] if part else []
+        for part in (soup.thead, soup.tbody)
+    )
+    if len({len(row) for row in heads + rows}) != 1:
+        heads = []  # cells that span several are left as they are
+    if len(heads) == 2 and not any(cell.get_text(strip=True) for cell in heads[1][1:]):
+        heads[0][0].string = heads[1][0].get_text(strip=True)
+        heads.pop()[0].parent.decompose()
+    if len(heads) == 1:
+        counted = [row[0].get_text(strip=True) for row in rows] == [*map(str, range(len(rows)))]
+        if rows and counted and not heads[0][0].get_text(strip=True):
+            for row in (heads[0], *rows):
+                row.pop(0).decompose()
+        for column, name in enumerate(heads[0]):
+            texts = [row[column].get_text(strip=True) for row in rows]
+            if 2 * sum(NUMERIC.fullmatch(text) is None for text in texts) > len(texts):
+                for cell in (name, *(row[column] for row in rows)):
+                    cell["class"] = "text"
+    for cell in soup.find_all("th"):
+        if not cell.get_text(strip=True):
+            cell.name = "td"
+    return str(soup)

@@ -1,0 +1,238 @@
+"""Arrays in, arrays out: lightness kept, sizes and types as promised, mistakes told."""
+
+import numpy as np
+import pytest
+import torch
+from colorizer_samples import CENTERS, save_weights, scene
+from skimage.color import lab2rgb, rgb2lab
+
+from helpers.colorize import Colorizer, coloring
+from helpers.colorize.coloring import network_size
+from helpers.model import street_unet
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return save_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def colorizer(weights):
+    return Colorizer.load(weights, device="cpu")
+
+
+def chroma(rgb):
+    return np.hypot(*np.moveaxis(rgb2lab(rgb)[..., 1:], -1, 0))
+
+
+def lightness(picture):
+    return rgb2lab(np.stack([picture] * 3, axis=-1) if picture.ndim == 2 else picture)[..., 0]
+
+
+@pytest.mark.parametrize("size", [(90, 120), (300, 424), (1, 1), (7, 300), (300, 8), (40, 30)])
+def test_every_pixel_keeps_its_lightness(colorizer, size):
+    gray = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+    rgb = colorizer.colorize(gray)
+    assert rgb.shape == (*size, 3) and rgb.dtype == np.uint8
+    # Half a step of each channel, at the dark end, where steps of L are largest.
+    assert np.abs(lightness(rgb) - lightness(gray)).max() < 0.25
+
+
+def test_a_picture_gets_color(colorizer):
+    assert chroma(colorizer.colorize(scene())).mean() > 5
+
+
+def test_floats_give_floats_of_exactly_the_same_lightness(colorizer):
+    gray = scene() / 255
+    rgb = colorizer.colorize(gray)
+    assert rgb.dtype == np.float32 and rgb.min() >= 0 and rgb.max() <= 1
+    assert np.abs(lightness(rgb) - lightness(gray)).max() < 1e-3
+    assert np.abs(rgb - colorizer.colorize(scene()) / 255).max() < 1.1 / 255
+
+
+def test_the_color_of_a_color_picture_plays_no_part(colorizer):
+    rgb = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    rgb = np.kron(rgb, np.ones((2, 2, 1), np.uint8))
+    gray = lab2rgb(rgb2lab(rgb) * [1, 0, 0])[..., 1].clip(0, 1)
+    from_gray = colorizer.colorize(gray)
+    assert np.abs(colorizer.colorize(rgb) / 255 - from_gray).max() < 2 / 255
+    assert np.abs(colorizer.gray_version(rgb) - gray * 255).max() < 0.6
+
+
+def alike(one, other):
+    """Whether the last digit alone differs: PyTorch computes the end of an array another way."""
+    assert one.dtype == other.dtype
+    if one.dtype != np.uint8:
+        return np.allclose(one, other, atol=1e-5)
+    steps = np.abs(one.astype(int) - other)
+    return steps.max() <= 1 and steps.mean() < 1e-3
+
+
+def test_three_equal_channels_are_a_gray_picture(colorizer):
+    gray = scene()
+    assert np.array_equal(
+        colorizer.colorize(np.stack([gray] * 3, axis=-1)), colorizer.colorize(gray)
+    )
+
+
+def test_strips_leave_no_trace(colorizer, monkeypatch):
+    gray = scene(180, 240)
+    scan = np.pad(gray, 20, constant_values=245)
+    pictures = gray, scan, scan / 255
+    whole = [colorizer.colorize(picture) for picture in pictures]
+    monkeypatch.setattr(coloring, "STRIP", 1000)
+    for picture, before in zip(pictures, whole):
+        assert alike(colorizer.colorize(picture), before)
+
+
+def test_the_network_sees_as_many_pixels_as_it_learned_from():
+    assert network_size(88, 112) == network_size(880, 1120) == (88, 112)
+    assert network_size(4000, 6000) == (81, 122)
+    for size in [(1, 1), (1, 100_000), (100_000, 1), (300, 20)]:
+        rows, columns = network_size(*size)
+        assert min(rows, columns) >= 8 and rows * columns < 10_000
+    assert network_size(880, 1120, 0.5) == (44, 56)
+
+
+def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
+    colorizer, weights, monkeypatch
+):
+    """Where nothing has to be shrunk, chroma averaged down is what the network said."""
+    monkeypatch.setattr(coloring, "SCALES", (1,))
+    gray = np.kron(np.random.default_rng(1).integers(60, 200, (11, 14)), np.ones((8, 8)))
+    gray = gray.astype(np.uint8)
+    model, _, points = street_unet.load(weights)
+    seen = torch.from_numpy(lightness(gray)).float()[None, None] / 100
+    said = street_unet.ab_at_half(model, street_unet.posterior(model, seen), points["street_unet"])
+    fine, _ = colorizer.predict(gray)
+    assert fine.shape[-2:] == (88, 112)
+    averaged = torch.nn.functional.avg_pool2d(fine, 2)
+    assert (averaged - said).square().mean() < 0.02 * said.square().mean()
+
+
+def test_a_color_must_be_likely_at_every_size(colorizer, monkeypatch):
+    """The geometric mean of what is seen at each size, scaled to sum to 1."""
+    shares = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.4, 0.4, 0.1, 0.1]])
+    answers = iter(torch.from_numpy(shares).log().float())
+    sizes = []
+
+    def seen(self, gray, size, low):
+        sizes.append(size)
+        return next(answers)[None, :, None, None].expand(1, 4, *low)
+
+    monkeypatch.setattr(Colorizer, "_posterior", seen)
+    _, bits, _ = colorizer.see(scene(240, 320))
+    mean = shares.prod(axis=0) ** (1 / 3)
+    mean /= mean.sum()
+    assert sizes == [network_size(240, 320, scale) for scale in coloring.SCALES]
+    assert np.allclose(bits, -(mean * np.log2(mean)).sum(), atol=1e-5)
+
+
+def test_options_do_what_they_say(weights):
+    gray = scene()
+    plain, _ = Colorizer.load(weights).predict(gray)
+    doubled, _ = Colorizer.load(weights, chroma_gain=2).predict(gray)
+    assert torch.allclose(doubled, 2 * plain, atol=1e-3)
+    none = Colorizer.load(weights, chroma_gain=0).colorize(gray)
+    assert np.abs(none.astype(int) - gray[..., None]).max() <= 1
+    bold, _ = Colorizer.load(weights, temperature=0.05).predict(gray)
+    meek, _ = Colorizer.load(weights, temperature=20).predict(gray)
+    assert bold.std() > plain.std() > meek.std()
+    other = Colorizer.load(weights, model="street_unet_accurate")
+    assert other.point.temperature == 1 and other.point.rebalance == 0
+
+
+def test_a_border_of_paper_stays_without_color_and_changes_nothing_inside(colorizer):
+    gray = scene()
+    scan = np.full((120, 150), 245, np.uint8)
+    place = slice(12, 102), slice(10, 130)
+    scan[place] = gray
+    for picture, cut in [(scan, gray), (scan / 255, gray / 255)]:
+        colored = colorizer.colorize(picture)
+        assert alike(colored[place], colorizer.colorize(cut))
+        assert np.abs(lightness(colored) - lightness(picture)).max() < 0.25
+        colored[place] = 0
+        assert np.ptp(colored, axis=-1).max() < 1e-4
+    bits = colorizer.uncertainty(scan)
+    assert np.array_equal(bits[place], colorizer.uncertainty(gray))
+    bits[place] = 0
+    assert not bits.any()
+
+
+def test_a_faded_print_gets_the_colors_of_a_fresh_one_and_keeps_its_lightness(colorizer):
+    fresh = np.kron(scene(), np.ones((4, 4))) * 0.5 + 45
+    faded = (fresh * 0.5 + 110).astype(np.uint8)
+    fresh_ab, _ = colorizer.predict(fresh.astype(np.uint8))
+    faded_ab, _ = colorizer.predict(faded)
+    assert (faded_ab - fresh_ab).square().mean() < 0.01 * fresh_ab.square().mean()
+    assert np.abs(lightness(colorizer.colorize(faded)) - lightness(faded)).max() < 0.25
+
+
+def test_uncertainty_lies_between_nothing_and_the_logarithm_of_the_bins(colorizer):
+    gray = scene(180, 240)
+    bits = colorizer.uncertainty(gray)
+    assert bits.shape == gray.shape and bits.dtype == np.float32
+    assert bits.min() >= 0 and bits.max() <= np.log2(len(CENTERS)) + 1e-5
+    assert bits.std() > 0
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (np.zeros((4, 4, 4), np.uint8), "H x W x 3"),
+        (np.zeros(4, np.uint8), "H x W x 3"),
+        (np.zeros((0, 4), np.uint8), "at least one pixel"),
+        (np.zeros((4, 4), np.uint16), "divide by 65535"),
+        (np.full((4, 4), 200.0), "divide values of 0..255"),
+        (np.full((4, 4), -0.1), "0..1"),
+        (np.full((4, 4), np.nan), "0..1"),
+    ],
+)
+def test_other_arrays_are_refused_with_a_remedy(colorizer, picture, says):
+    with pytest.raises(ValueError, match=says):
+        colorizer.colorize(picture)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"model": "grandmother"}, "take one of street_unet, street_unet_accurate"),
+        ({"temperature": 0}, "take 0.01 to 1000"),
+        ({"temperature": float("nan")}, "take 0.01"),
+        ({"temperature": 1e-40}, "take 0.01"),
+        ({"chroma_gain": -1}, "take 0 to 1000"),
+        ({"chroma_gain": 1e30}, "take 0 to 1000"),
+        ({"device": "abacus"}, "take cpu"),
+    ],
+)
+def test_wrong_options_are_refused_with_a_remedy(weights, options, says):
+    with pytest.raises(ValueError, match=says):
+        Colorizer.load(weights, **options)
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none\.safetensors"):
+        Colorizer.load(tmp_path / "none.safetensors")
+
+
+def test_a_picture_that_cannot_be_written_to_is_colored_and_left_alone(colorizer):
+    gray = scene()
+    gray.flags.writeable = False
+    before = gray.copy()
+    colorizer.colorize(gray[::-1, ::-1])
+    assert np.array_equal(gray, before)
+
+
+@pytest.mark.parametrize("kind", [">f4", np.float64, np.longdouble, np.float16])
+def test_floats_of_any_kind_give_the_same_colors(colorizer, kind):
+    gray = (scene() / 255).astype(np.float32)
+    found = colorizer.colorize(gray.astype(kind))
+    np.testing.assert_allclose(
+        found, colorizer.colorize(gray), atol=0.02 if kind is np.float16 else 0
+    )
+
+
+def test_a_map_of_a_small_copy_has_the_border_of_the_photo(colorizer):
+    bits = torch.ones(1, 1, 4, 6)
+    found = colorizer.spread(bits, scene(90, 120), (slice(5, 40), slice(0, 120)))
+    assert (found[5:40] == 1).all() and (found[:5] == 0).all() and (found[40:] == 0).all()

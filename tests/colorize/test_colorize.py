@@ -1,0 +1,466 @@
+"""The command: what it writes, what it leaves alone, and what it says of photos that are bad."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from colorizer_samples import save_weights, scene
+from photo_samples import encoded, photo
+from PIL import Image
+from skimage.color import rgb2lab
+from test_bad_photos import BAD
+
+from helpers import colorize, paths
+from helpers.colorize import album, main
+
+ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return save_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """An album of three gray photos, one of them in a folder of its own."""
+    folder = tmp_path / "album"
+    (folder / "1931").mkdir(parents=True)
+    for number, name in enumerate(["street.png", "square.jpg", "1931/church.png"]):
+        Image.fromarray(scene(seed=number)).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def run(weights, tmp_path, capsys):
+    """Color into `tmp_path/colored`: exit status, what was printed, what was complained."""
+
+    def run(*arguments, output=tmp_path / "colored"):
+        told = [str(a) for a in arguments]
+        status = main(["--output", str(output), "--weights", str(weights), *told])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def files(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def content(folder):
+    return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_an_album_is_colored_and_its_originals_stay(run, photos, tmp_path):
+    before = content(photos)
+    status, said, _ = run(photos)
+    assert status == 0 and "colored 3 of 3 photos" in said
+    assert files(tmp_path / "colored") == files(photos)
+    assert content(photos) == before
+    gray = rgb2lab(np.asarray(Image.open(photos / "street.png").convert("RGB")))
+    colored = rgb2lab(np.asarray(Image.open(tmp_path / "colored" / "street.png")))
+    assert np.abs(colored[..., 0] - gray[..., 0]).max() < 0.25
+    assert np.hypot(colored[..., 1], colored[..., 2]).mean() > 5
+
+
+def test_lightness_survives_jpeg_within_its_own_loss(run, photos, tmp_path):
+    run(photos)
+    pair = [Image.open(f / "square.jpg").convert("RGB") for f in (photos, tmp_path / "colored")]
+    gray, colored = (rgb2lab(np.asarray(image))[..., 0] for image in pair)
+    assert np.abs(gray - colored).mean() < 1.5
+
+
+def test_a_taken_name_is_an_error_unless_told_otherwise(run, photos, tmp_path):
+    run(photos)
+    there = tmp_path / "colored" / "street.png"
+    there.write_bytes(b"mine")
+    (tmp_path / "colored" / "square.jpg").unlink()
+    status, said, complaint = run(photos)
+    assert status == 1 and "colored 1 of 3" in said
+    assert "street.png is taken: --overwrite or --keep" in complaint
+    status, said, _ = run(photos, "--keep")
+    assert status == 0 and "3 were there already" in said and there.read_bytes() == b"mine"
+    assert run(photos, "--overwrite")[0] == 0
+    assert Image.open(there).size == (120, 90)
+
+
+@pytest.mark.parametrize("way", ["folder", "file", "link"])
+def test_an_original_is_never_replaced(run, photos, tmp_path, way):
+    before = content(photos)
+    output = photos
+    if way == "link":
+        output = tmp_path / "other"
+        output.mkdir()
+        os.link(photos / "street.png", output / "street.png")
+    given = photos if way == "folder" else photos / "street.png"
+    status, _, complaint = run(given, "--overwrite", output=output)
+    assert status == 1 and "would replace an original" in complaint
+    assert content(photos) == before
+
+
+def test_a_photo_that_clashes_is_an_original_too(run, photos, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.fromarray(scene(seed=9)).save(other / "street.png")
+    before = content(other)
+    for given in ((photos / "street.png", other / "street.png"), (photos, other)):
+        status, _, complaint = run(*given, "--overwrite", output=other)
+        assert status == 1 and "would replace an original" in complaint
+        assert {path: data for path, data in content(other).items() if path in before} == before
+
+
+def test_a_folder_in_the_place_of_a_photo_stays(run, photos, tmp_path):
+    kept = tmp_path / "colored" / "street.png" / "notes.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    for option in ("--overwrite", "--keep"):
+        status, _, complaint = run(photos / "street.png", option)
+        assert status == 1 and "street.png is a folder" in complaint
+    assert kept.read_text() == "mine"
+
+
+def test_a_link_that_leads_nowhere_is_a_name_that_is_taken(run, photos, tmp_path):
+    (tmp_path / "colored").mkdir()
+    (tmp_path / "colored" / "street.png").symlink_to("nowhere")
+    status, _, complaint = run(photos / "street.png")
+    assert status == 1 and "is taken" in complaint
+    assert (tmp_path / "colored" / "street.png").is_symlink()
+
+
+def test_an_album_within_the_folder_of_output_is_colored(run, photos):
+    status, said, _ = run(photos / "1931", output=photos)
+    assert status == 0 and "colored 1 of 1" in said
+    assert (photos / "church.png").exists()
+
+
+def test_nothing_to_color_is_an_error(run, photos):
+    (photos / "all").mkdir()
+    run(photos, output=photos / "all")
+    for path in (photos / "street.png", photos / "square.jpg", photos / "1931" / "church.png"):
+        path.unlink()
+    status, _, complaint = run(photos, "--overwrite", output=photos / "all")
+    assert status == 1 and "holds no photos but those in the folder of --output" in complaint
+
+
+def test_a_name_too_long_for_a_comparison_does_not_stop_the_others(run, photos):
+    (photos / "square.jpg").rename(photos / f"{'n' * 246}.jpg")
+    status, said, complaint = run(photos, "--compare")
+    assert status == 1 and "colored 2 of 3" in said and "name too long" in complaint.lower()
+
+
+def test_a_network_that_fails_is_not_told_as_a_damaged_photo(run, photos, monkeypatch):
+    def fails(self, picture):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(colorize.Colorizer, "predict", fails)
+    status, _, complaint = run(photos / "street.png")
+    assert status == 1 and "could not be colored (no such kernel)" in complaint
+    assert "damaged" not in complaint
+
+
+def test_wrong_weights_leave_no_folder_behind(run, tmp_path):
+    with pytest.raises(SystemExit):
+        run("a.jpg", "--weights", "nope", output=tmp_path / "fresh")
+    assert not (tmp_path / "fresh").exists()
+
+
+def test_the_map_of_a_shrunk_copy_has_the_border_that_the_colors_had(
+    run, photos, tmp_path, monkeypatch
+):
+    def inside(self, picture):
+        rows = slice(30, 60) if len(picture) == 90 else slice(0, len(picture))
+        return rows, slice(0, picture.shape[1])
+
+    monkeypatch.setattr(album, "SIDE_BY_SIDE", 60)
+    monkeypatch.setattr(colorize.Colorizer, "inside", inside)
+    run(photos / "street.png", "--uncertainty")
+    shades = np.asarray(Image.open(tmp_path / "colored" / "street_uncertainty.png"))
+    assert shades.shape == (45, 60) and (shades[15:30] > 0).any()
+    assert not shades[:15].any() and not shades[30:].any()
+
+
+def test_what_it_made_is_not_colored_again(run, photos):
+    first = run(photos, output=photos / "colored")
+    second = run(photos, "--overwrite", output=photos / "colored")
+    assert "3 of 3" in first[1] and "3 of 3" in second[1]
+    assert not (photos / "colored" / "colored").exists()
+
+
+def test_two_photos_of_one_name_do_not_replace_each_other(run, photos, tmp_path):
+    Image.fromarray(scene(seed=9)).save(tmp_path / "street.png")
+    status, said, complaint = run(photos, tmp_path / "street.png")
+    assert status == 1 and "colored 3 of 4" in said and "another photo is written as" in complaint
+
+
+def test_photos_that_differ_in_format_alone_have_a_comparison_each(run, photos, tmp_path):
+    Image.fromarray(scene(seed=9)).save(photos / "street.tif")
+    assert run(photos, "--compare", "--uncertainty")[0] == 0
+    made = files(tmp_path / "colored")
+    assert [name for name in made if name.startswith("street")] == [
+        "street.png",
+        "street.png_compare.jpg",
+        "street.png_uncertainty.png",
+        "street.tif",
+        "street.tif_compare.jpg",
+        "street.tif_uncertainty.png",
+    ]
+    assert "square_compare.jpg" in made
+
+
+def test_a_comparison_does_not_replace_a_photo_of_its_name(run, photos, tmp_path):
+    Image.fromarray(scene(seed=9)).save(photos / "street_compare.jpg")
+    assert run(photos, "--compare", output=tmp_path / "other")[0] == 1
+    given = photos / "street_compare.jpg", photos / "street.png", photos / "square.jpg"
+    status, said, complaint = run(*given, "--compare")
+    assert status == 1 and "colored 2 of 3" in said
+    assert f"another photo is written as {tmp_path / 'colored' / 'street_compare.jpg'}" in complaint
+
+
+def test_a_photo_given_twice_is_colored_once(run, photos):
+    again = photos / "1931" / ".." / "street.png"
+    status, said, _ = run(photos / "street.png", photos, photos / "street.png", photos, again)
+    assert status == 0 and "colored 3 of 3" in said
+
+
+def test_keep_makes_what_is_missing_and_leaves_the_rest(run, photos, tmp_path):
+    """As after a computer that went off between a photo's two files, or a first run without."""
+    run(photos)
+    (tmp_path / "colored" / "street.png").write_bytes(b"mine")
+    (tmp_path / "colored" / "square.jpg").rename(tmp_path / "colored" / "square_compare.jpg")
+    status, said, _ = run(photos, "--keep", "--compare")
+    assert status == 0 and "colored 3 of 3" in said
+    assert (tmp_path / "colored" / "street.png").read_bytes() == b"mine"
+    for made, width in [
+        ("street_compare.jpg", 240),
+        ("square.jpg", 120),
+        ("square_compare.jpg", 120),
+    ]:
+        assert Image.open(tmp_path / "colored" / made).width == width
+    status, said, _ = run(photos, "--keep", "--compare")
+    assert status == 0 and "colored 0 of 3" in said and "3 were there already" in said
+
+
+def test_compare_and_uncertainty_lie_beside_the_photo(run, photos, tmp_path):
+    assert run(photos / "street.png", "--compare", "--uncertainty")[0] == 0
+    assert files(tmp_path / "colored") == [
+        "street.png",
+        "street_compare.jpg",
+        "street_uncertainty.png",
+    ]
+    pair = np.asarray(Image.open(tmp_path / "colored" / "street_compare.jpg")).astype(int)
+    assert pair.shape == (90, 240, 3)
+    assert np.ptp(pair[:, :96], axis=-1).max() <= 2 < np.ptp(pair[:, 144:], axis=-1).mean()
+    shades = np.asarray(Image.open(tmp_path / "colored" / "street_uncertainty.png"))
+    assert shades.shape == (90, 120) and shades.std() > 0
+
+
+def test_a_photo_in_color_is_told_its_error_and_sepia_is_not(run, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    photo(1).save(folder / "color.png")
+    gray = scene()[..., None] / 255
+    sepia = 255 * gray * (np.array([1, 0.86, 0.65]) + np.array([0, 0.14, 0.35]) * gray)
+    Image.fromarray(sepia.astype(np.uint8)).save(folder / "sepia.png")
+    status, said, _ = run(folder)
+    assert status == 0
+    assert "1 had color" in said and "color.png: CIEDE2000" in said
+    assert "1 is in one tone" in said and "sepia.png" not in said
+
+
+def test_every_bad_photo_is_reported_at_the_end_and_the_others_are_done(run, photos, tmp_path):
+    bad = {
+        k: v for k, v in BAD.items() if not k.startswith(("one pixel", "small", "gray", "black"))
+    }
+    for kind, (data, _) in bad.items():
+        (photos / f"{kind}.jpg").write_bytes(data)
+    (photos / "x.jpg").mkdir()
+    (photos / "link.jpg").symlink_to(photos / "nowhere.jpg")
+    status, said, complaint = run(photos, tmp_path / "absent.jpg")
+    assert status == 1 and f"colored 3 of {3 + len(bad) + 3} photos" in said
+    lines = complaint.splitlines()
+    for kind, (_, reason) in bad.items():
+        line = next(line for line in lines if f"{kind}.jpg" in line)
+        assert any(part in line for part in reason.split("|"))
+    assert any("x.jpg: a folder" in line for line in lines)
+    assert any("link.jpg: a broken link" in line for line in lines)
+    assert any("absent.jpg: no such file" in line for line in lines)
+    assert files(tmp_path / "colored") == ["1931/church.png", "square.jpg", "street.png"]
+
+
+def test_small_gray_and_black_photos_are_colored_here(run, tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    odd = [k for k in BAD if k.startswith(("one pixel", "small", "gray", "black"))]
+    for kind in odd:
+        (folder / f"{kind}.png").write_bytes(BAD[kind][0])
+    status, said, _ = run(folder)
+    assert status == 0 and f"colored {len(odd)} of {len(odd)}" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names are not allowed there")
+def test_odd_names_are_kept_and_told_on_one_line(run, tmp_path, monkeypatch):
+    folder = tmp_path / "odd names"
+    folder.mkdir()
+    names = ["-dash.png", "Großmutters Straße.png", "two\nlines.png", "tab\t.png"]
+    for name in names:
+        (folder / name).write_bytes(encoded(1, format="PNG"))
+    (folder / "bad\nname.png").write_bytes(b"")
+    monkeypatch.chdir(folder)
+    status, _, complaint = run(".", "--", "-dash.png")[0:3]
+    assert status == 1
+    assert files(tmp_path / "colored") == sorted(names)
+    assert r"bad\nname.png': an empty file" in complaint
+
+
+@pytest.mark.skipif(ROOT or sys.platform == "win32", reason="root may read everything")
+def test_a_file_without_permission_is_reported(run, photos):
+    (photos / "street.png").chmod(0)
+    status, said, complaint = run(photos)
+    assert status == 1 and "colored 2 of 3" in said and "street.png: no permission" in complaint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes with names there")
+def test_a_pipe_does_not_stop_the_run(run, photos, tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    status, _, complaint = run(tmp_path / "pipe.jpg", photos)
+    assert status == 1 and "pipe.jpg: not an ordinary file" in complaint
+
+
+def test_a_photo_that_vanishes_is_reported(run, photos, monkeypatch):
+    find = album.sources.find
+
+    def find_and_lose(folder):
+        found = find(folder)
+        (photos / "street.png").unlink()
+        return found
+
+    monkeypatch.setattr(album.sources, "find", find_and_lose)
+    status, said, complaint = run(photos)
+    assert status == 1 and "colored 2 of 3" in said and "street.png: no such file" in complaint
+
+
+def test_a_full_disk_is_told_and_nothing_half_written(run, photos, tmp_path, monkeypatch):
+    save = Image.Image.save
+
+    def full(self, part, *args, **options):
+        save(self, part, *args, **options)
+        if Path(part).name == "square.jpg":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    status, said, complaint = run(photos)
+    assert status == 1 and "colored 2 of 3" in said and "the disk is full" in complaint
+    assert [p.name for p in (tmp_path / "colored").iterdir() if p.suffix != ".png"] == ["1931"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["a.jpg", "--output", "b.jpg"], "name a folder"),
+        (["a.jpg", "--output", "a file"], "name a folder"),
+        (["a.jpg", "--output", "o", "--weights", "none.safetensors"], "no weights at"),
+        (["a.jpg", "--output", "o", "--temperature", "0"], "take 0.01"),
+        (["a.jpg", "--output", "o", "--keep", "--overwrite"], "not allowed with"),
+        (["a.jpg"], "--output"),
+    ],
+)
+def test_a_wrong_command_is_told_in_a_sentence(
+    arguments, says, tmp_path, monkeypatch, capsys, weights
+):
+    monkeypatch.chdir(tmp_path)
+    Path("a file").touch()
+    if "--weights" not in arguments:
+        arguments = [*arguments, "--weights", str(weights)]
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2 and says in capsys.readouterr().err
+
+
+def test_large_photos_wait_for_room_and_a_vast_one_goes_alone():
+    room = album._Room(100)
+    inside, most = [0], [0]
+    lock = threading.Lock()
+
+    def work(pixels):
+        with room.for_pixels(pixels):
+            with lock:
+                inside[0] += min(pixels, 100)
+                most[0] = max(most[0], inside[0])
+            time.sleep(0.01)
+            with lock:
+                inside[0] -= min(pixels, 100)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in [60, 60, 30, 500, 10, 100, 40]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert most[0] == 100 and room.free == 100
+
+
+def test_a_long_list_is_cut_short():
+    lines = colorize.listed([str(n) for n in range(100)])
+    assert len(lines) == colorize.TOLD + 1 and lines[-1] == "  and 80 more"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently there")
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
+def test_stopped_in_the_middle_it_goes_on_with_keep(weights, photos, tmp_path, way, run):
+    for number in range(30):
+        Image.fromarray(scene(600, 800, number)).save(photos / f"more {number}.png")
+    output = tmp_path / "colored"
+
+    def finished():
+        return [path for path in output.rglob("*.*") if path.is_file() and ".part" not in str(path)]
+
+    command = [sys.executable, "-m", "helpers.colorize", photos, "--output", output]
+    child = subprocess.Popen(
+        [*command, "--weights", weights], cwd=paths.ROOT, stderr=subprocess.PIPE, text=True
+    )
+    while len(finished()) < 3:
+        assert child.poll() is None
+        time.sleep(0.02)
+    child.send_signal(way)
+    _, complaint = child.communicate(timeout=60)
+    assert child.returncode == (130 if way == signal.SIGINT else -signal.SIGKILL)
+    if way == signal.SIGINT:
+        assert "with --keep goes on" in complaint and "Traceback" not in complaint
+    assert 3 <= len(finished()) < 33
+    for path in finished():
+        Image.open(path).load()
+    assert run(photos, "--keep")[0] == 0
+    assert all((output / name).exists() for name in files(photos))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently there")
+def test_stopped_while_it_loads_it_says_so_in_a_line(tmp_path):
+    """A sitecustomize sends Ctrl-C when PyTorch is asked for, whatever the speed of the machine."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import signal, sys\n"
+        "class Stop:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Stop())\n"
+    )
+    command = [sys.executable, "-m", "helpers.colorize", "a.jpg", "--output", tmp_path / "colored"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        command, cwd=paths.ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 130 and not done.stdout
+    assert done.stderr.splitlines() == ["stopped before any photo was colored"]
+
+
+def test_stopped_before_the_first_photo_it_says_so_in_a_line(run, photos, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(colorize.Colorizer, "load", stop)
+    assert run(photos) == (130, "", "stopped; the same command with --keep goes on\n")

@@ -1,0 +1,105 @@
+"""Which photos are a fair test of weights, and the command that measures them there."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from photo_samples import street
+
+from helpers import color, paths, preprocessing
+from helpers.evaluation import folder as folder_evaluation
+from helpers.model import street_unet
+
+
+@pytest.fixture
+def known():
+    """What is asked of a prepared set of 80 photos of which the last 30 are for testing."""
+    photos = pd.DataFrame({"sha256": [f"hash-{i}" for i in range(80)]})
+    return SimpleNamespace(photos=photos, indices={"test": np.arange(50, 80)}.get)
+
+
+def test_photos_that_weights_have_not_seen_are_all_fair(known):
+    np.testing.assert_array_equal(folder_evaluation.fair_photos(known, ["other"]), np.arange(80))
+
+
+def test_where_weights_saw_some_only_unseen_test_photos_are_fair(known):
+    fair = folder_evaluation.fair_photos(known, ["hash-3", "hash-60"])
+    np.testing.assert_array_equal(fair, [i for i in range(50, 80) if i != 60])
+
+
+def test_weights_that_saw_everything_cannot_be_judged(known):
+    with pytest.raises(ValueError, match="give others"):
+        folder_evaluation.fair_photos(known, known.photos.sha256)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Photos of twelve places; what is prepared from them stays out of the project."""
+    monkeypatch.setattr(paths, "PREPARED", tmp_path / "prepared")
+    monkeypatch.setattr(paths, "WEIGHTS", tmp_path / "shipped")
+    return street(tmp_path / "photos")
+
+
+def save_weights(path, seen=(), **meta):
+    torch.manual_seed(0)
+    centers = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 20.0]])
+    model = street_unet.StreetUnet(centers, torch.tensor([0.8, 0.1, 0.1]), widths=(8, 8, 8, 8))
+    meta = {"training_photos": list(seen), "validation_photos": [], **meta}
+    points = {"street_unet": street_unet.OperatingPoint(gain=1.5)}
+    street_unet.save(path, model.eval(), meta, points)
+    return path
+
+
+def test_the_command_measures_the_baselines_of_a_folder(folder, capsys, tmp_path):
+    file = tmp_path / "found.json"
+    assert folder_evaluation.main([str(folder), "--json", str(file)]) == 0
+    printed = capsys.readouterr().out
+    assert "36 photos of 12 places; 0 left out" in printed
+    found = json.loads(file.read_text())
+    assert list(found["metrics"]) == ["gray", "mean", "random_copy", "nearest_copy"]
+    assert found["metrics"]["gray"]["mse_vs_gray"] == 1
+    assert found["data"]["weights"] is None
+
+
+def test_the_command_leaves_out_what_the_weights_have_seen(folder, capsys, tmp_path):
+    prepared = preprocessing.prepare(folder)
+    seen = prepared.photos.sha256[prepared.indices("train")]
+    weights = save_weights(tmp_path / "w.safetensors", seen, training_mean_ab=[1.0, 2.0])
+    assert folder_evaluation.main([str(folder), "--weights", str(weights)]) == 0
+    printed = capsys.readouterr().out
+    count = len(prepared.indices("test"))
+    assert f"{count} photos" in printed
+    assert f"{36 - count} left out" in printed
+    assert "street_unet" in printed
+
+
+def test_shipped_weights_are_taken_without_being_named(folder, tmp_path):
+    shipped = tmp_path / "shipped" / "street_unet.safetensors"
+    shipped.parent.mkdir()
+    save_weights(shipped, training_mean_ab=[3.0, -4.0])
+    judged, counts = folder_evaluation.evaluate_folder(folder, None)
+    assert counts["weights"] == shipped.name
+    truth = color.load_ab(preprocessing.prepare(folder).ab)
+    expected = np.square(truth - [3.0, -4.0]).mean() / np.square(truth).mean()
+    assert judged.estimates.mse_vs_gray["mean"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("wrong", ["absent", "pickled", "nameless"])
+def test_weights_that_cannot_be_trusted_are_one_sentence(folder, capsys, tmp_path, wrong):
+    path = tmp_path / "w.safetensors"
+    if wrong == "pickled":
+        torch.save({"a": 1}, path)
+    elif wrong == "nameless":
+        save_weights(path)
+    assert folder_evaluation.main([str(folder), "--weights", str(path)]) == 1
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "w.safetensors" in error
+    assert "Traceback" not in error
+
+
+def test_a_folder_that_is_missing_is_one_sentence(folder, capsys):
+    assert folder_evaluation.main([str(folder / "nowhere")]) == 1
+    assert "nowhere" in capsys.readouterr().err

@@ -1,0 +1,282 @@
+"""The laws of cost, on steps whose law is known, and the benchmark that measures them."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from photo_samples import street
+from scipy.optimize import curve_fit
+from scipy.stats import t
+
+from helpers import paths, results
+from helpers.explorations import cost
+
+COUNTS = np.array([500, 1000, 2000, 4000, 6000])
+SCRIPT = paths.ROOT / "benchmarks" / "cost.py"
+
+
+def step(degree=1, counts=COUNTS, **laws):
+    """A step that costs what functions of the number of photos say."""
+    points = [{"photos": int(n), **{q: float(law(n)) for q, law in laws.items()}} for n in counts]
+    return {"degree": degree, "points": points}
+
+
+def record(**steps):
+    """A record of a made-up machine."""
+    machine = {"cores": 2, "cpu": "some processor"}
+    limits = {"memory_gib": 16, "disk_gib": 50}
+    return {"environment": machine, "limits": limits, "steps": steps}
+
+
+@pytest.fixture
+def known():
+    """Two steps: disk is gone at 51,200 photos, memory at 163,840, four hours at 72,000."""
+    grows = step(seconds=lambda n: n / 10, peak_mib=lambda n: 200, disk_mib=lambda n: n)
+    swells = step(seconds=lambda n: n / 10, peak_mib=lambda n: n / 10)
+    return record(preparing=grows, judging=swells)
+
+
+@pytest.mark.parametrize(("degree", "curve"), [(1, [0.003, 2]), (2, [2e-6, 0.003, 2])])
+def test_a_law_that_holds_exactly_foretells_without_doubt(degree, curve):
+    made = step(degree, seconds=lambda n: np.polyval(curve, n))
+    values, halves = cost.foretell(made, "seconds", [62058, 100_000])
+    np.testing.assert_allclose(values, np.polyval(curve, [62058, 100_000]))
+    assert halves.max() < 1e-6 * values.max()
+
+
+def test_the_interval_is_that_of_a_general_fitter():
+    noise = np.random.default_rng(3).normal(1, 0.05, len(COUNTS))
+    made = step(seconds=lambda n: (2 + 0.003 * n) * noise[list(COUNTS).index(n)])
+    seconds = [point["seconds"] for point in made["points"]]
+    fitted, spread = curve_fit(lambda n, a, b: a + b * n, COUNTS, seconds, sigma=seconds)
+    row = np.array([1, 62058])
+    values, halves = cost.foretell(made, "seconds", 62058)
+    assert values[0] == pytest.approx(row @ fitted, rel=1e-4)
+    expected = t.ppf(0.975, len(COUNTS) - 2) * np.sqrt(row @ spread @ row)
+    assert halves[0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_errors_of_steps_add_as_independent_ones_do():
+    noisy = step(seconds=lambda n: n / 100 + n % 700 / 100)
+    value, half = cost.foretell(noisy, "seconds", cost.SOUGHT)
+    values, halves = cost._sum([noisy] * 4, "seconds")
+    np.testing.assert_allclose(values, 4 * value)
+    np.testing.assert_allclose(halves, 2 * half)
+
+
+def test_a_limit_may_come_as_early_as_the_upper_edge_of_a_law_and_as_late_as_the_lower():
+    edges = cost._end(cost.SOUGHT, cost.SOUGHT / 2, 30_000)
+    assert edges == pytest.approx((30_000, 20_000, 60_000), rel=0.01)
+    assert cost._photos(*edges) == "at about 30,000 photos~ (20,000 to 60,000)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.416, "0.42 s"), (119, "119 s"), (186, "3.1 min"), (7199, "120 min"), (9000, "2.5 h")],
+)
+def test_times_are_in_the_unit_that_one_would_use(seconds, text):
+    assert cost.time_text(seconds) == text
+
+
+def test_noise_does_not_make_more_photos_cheaper():
+    falling = step(2, [60, 80, 100, 120], seconds=lambda n: 5 - n / 100 + n * n / 1e5)
+    values, halves = cost.foretell(falling, "seconds", [1000, 62058])
+    assert values[0] == values[1] > 0 and np.isfinite(halves).all()
+
+
+def test_points_just_enough_leave_the_doubt_unknown_and_fewer_are_refused():
+    made = step(2, [100, 200, 400], seconds=lambda n: n * n)
+    values, halves = cost.foretell(made, "seconds", 1000)
+    assert values[0] == pytest.approx(1e6) and np.isnan(halves[0])
+    with pytest.raises(ValueError, match="too few"):
+        cost.foretell(step(2, [100, 200], seconds=float), "seconds", 1000)
+
+
+def test_what_was_not_measured_is_marked_and_what_was_is_not(known):
+    table = cost.table(known)
+    assert list(table.index) == ["preparing", "judging"]
+    for column in table:
+        marked = table[column].str.endswith("~")
+        assert marked.all() if "62,058" in column else not marked.any()
+    assert table.loc["preparing", "time, 1,000"] == "100 s"
+    assert table.loc["preparing", "time, 62,058"] == "103 ± 0 min~"
+    assert table.loc["judging", "memory, 62,058"] == "6.1 ± 0.0 GiB~"
+
+
+def test_what_breaks_first_is_said_first_and_follows_from_the_limits(known):
+    said = cost.breaks_first(known)
+    assert said.startswith("First to run out, before all 62,058 photos, is disk: at about 51,000 ")
+    assert "time (4 hours for one of each step): at about 72,000 photos~" in said
+    assert "memory (judging): at about 160,000 photos~" in said
+    known["limits"] |= {"memory_gib": 4, "disk_gib": 5000}
+    assert cost.breaks_first(known).startswith(
+        "First to run out, before all 62,058 photos, is memory (judging): at about 41,000"
+    )
+    known["limits"]["memory_gib"] = 16
+    assert cost.breaks_first(known).startswith(
+        "First to run out, not before all 62,058 photos, is time"
+    )
+
+
+def test_a_limit_that_is_never_reached_is_not_given_a_number(known):
+    known["limits"]["disk_gib"] = 1e9
+    assert "disk: not within 10,000,000 photos~" in cost.breaks_first(known)
+
+
+def test_the_summary_names_machine_and_mark_or_the_command_that_is_missing(known, tmp_path):
+    said = cost.summary(known)
+    assert "2 cores (some processor), 16 GiB of memory, 50 GiB of disk" in said
+    assert "~ marks what was not measured" in said
+    absent = cost.recorded(tmp_path / "cost.json")
+    assert "\n" not in cost.summary(absent) and "benchmarks/cost.py" in cost.summary(absent)
+    assert cost.table(absent) is None
+
+
+def test_reading_the_record_does_not_load_pytorch():
+    code = "import helpers.cost, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT).returncode == 0
+
+
+def test_the_record_is_not_taken_for_a_run_on_real_photos(known, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "BUILD", tmp_path)
+    monkeypatch.setattr(paths, "MEASURED", tmp_path / "measured")
+    results.save(paths.MEASURED / "cost.json", known)
+    results.save(paths.MEASURED / "real.json", {"claims": []})
+    columns = list(results.claims_table(results.start("05_explorations")))
+    assert "real" in columns and "cost" not in columns
+
+
+@pytest.fixture(scope="module")
+def bench():
+    spec = importlib.util.spec_from_file_location("benchmark_of_cost", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return street(tmp_path_factory.mktemp("cost") / "photos", places=12, views=3)
+
+
+def test_every_step_of_the_report_is_timed(bench, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "PREPARED", tmp_path)
+    for name, (work, degree) in bench.STEPS.items():
+        if name == "rendering":
+            continue
+        spent = work(str(photos), 36, 2)
+        assert spent.seconds > 0 and spent.cpu_seconds > 0, name
+        assert ("disk_mib" in spent) == (name == "preparing")
+        assert degree in cost.LAWS
+
+
+def test_rendering_is_scaled_from_the_photos_that_were_not_there(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RAW", tmp_path)
+    folder = tmp_path / "synthetic" / "photos"
+    folder.mkdir(parents=True)
+
+    def gather(data, count):
+        files = [folder / f"{n}.jpg" for n in range(count)]
+        for file in files:
+            file.write_bytes(bytes(2**19))
+        return SimpleNamespace(photos=[SimpleNamespace(path=f, classes=f) for f in files])
+
+    def clocked(work):
+        work()
+        return pd.Series({"seconds": 6.0, "cpu_seconds": 9.0})
+
+    monkeypatch.setattr(bench.sources, "gather", gather)
+    monkeypatch.setattr(bench, "clocked", clocked)
+    assert dict(bench.rendering("synthetic", 4, 0)) == {
+        "seconds": 6,
+        "cpu_seconds": 9,
+        "disk_mib": 4,
+    }
+    assert bench.rendering("synthetic", 6, 0).seconds == 6 * 6 / 2
+    assert dict(bench.rendering("synthetic", 6, 0)) == {"disk_mib": 6}
+
+
+def test_training_too_long_to_wait_for_is_scaled_from_its_first_batches(bench, monkeypatch):
+    monkeypatch.setattr(bench, "clocked", lambda work: pd.Series({"seconds": 5 + 2 * work()}))
+    assert bench.trained(lambda n: n, 8, most=8).seconds == 5 + 2 * 8
+    assert bench.trained(lambda n: n, 1000, most=8).seconds == 5 + 2 * 1000
+
+
+def test_a_step_in_a_process_of_its_own_tells_time_memory_and_disk(bench, photos, tmp_path):
+    chosen = SimpleNamespace(data=str(photos), folder=tmp_path, batches=1)
+    point = bench.in_a_process("preparing", 30, chosen)
+    assert point["photos"] == 30 and point["seconds"] > 0
+    assert 20 < point["peak_mib"] < 4000
+    kept = next((tmp_path / "prepared").glob("photos-30-*"))
+    files = sum(file.stat().st_size for file in kept.iterdir())
+    assert point["disk_mib"] == pytest.approx(files / 2**20)
+
+
+def test_a_step_that_fails_is_named(bench, tmp_path):
+    chosen = SimpleNamespace(data=str(tmp_path / "nowhere"), folder=tmp_path, batches=1)
+    with pytest.raises(RuntimeError, match="judging one network with 30 photos ended with status"):
+        bench.in_a_process("judging one network", 30, chosen)
+
+
+@pytest.fixture
+def command(bench, tmp_path, monkeypatch):
+    """Run the benchmark with options; its steps cost a thousandth of a second a photo."""
+
+    def made_up(name, photos, chosen):
+        times = {"seconds": photos / 1000, "cpu_seconds": photos / 500}
+        return {"photos": photos, **times, "peak_mib": 100 + photos / 100}
+
+    def run(*options, step_of=made_up):
+        monkeypatch.setattr(bench, "in_a_process", step_of)
+        given = ["cost.py", "--folder", tmp_path, "--json", tmp_path / "cost.json", *options]
+        monkeypatch.setattr(sys, "argv", [str(option) for option in given])
+        bench.main()
+        return json.loads((tmp_path / "cost.json").read_text())
+
+    return run
+
+
+def test_the_benchmark_writes_a_record_that_makes_the_table(bench, command, capsys):
+    found = command("--photos", "500", "1000", "2000", "6000")
+    assert {"cpu", "cores", "threads", "versions"} <= set(found["environment"])
+    assert list(found["steps"]) == list(bench.STEPS)
+    for made in found["steps"].values():
+        assert [point["photos"] for point in made["points"]] == [500, 1000, 2000, 6000]
+    table = cost.table(found)
+    assert set(table["time, 6,000"]) == {"6.0 s"} and set(table["time, 62,058"]) == {"62 ± 0 s~"}
+    printed = capsys.readouterr().out
+    assert cost.summary(found) in printed and cost.LAWS[2] in printed
+
+
+def test_photos_rendered_before_keep_the_time_it_took(command, tmp_path):
+    counts = ("--only", "rendering", "--photos", "500", "1000", "2000")
+    first = command(*counts)
+
+    def there_already(name, photos, chosen):
+        return {"photos": photos, "disk_mib": 1, "peak_mib": 1}
+
+    assert command(*counts, step_of=there_already)["steps"] == first["steps"]
+    (tmp_path / "rendering.json").unlink()
+    with pytest.raises(SystemExit):
+        command(*counts, step_of=there_already)
+
+
+def test_two_numbers_of_photos_are_refused_before_anything_runs(command, capsys):
+    with pytest.raises(SystemExit):
+        command("--photos", "30", "36", "30")
+    assert "3 different numbers" in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_in_one_line(bench, command, capsys, monkeypatch):
+    def interrupted(chosen):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "measure", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        command()
+    assert stopped.value.code == 130 and "rendered photos are kept" in capsys.readouterr().err

@@ -1,0 +1,156 @@
+"""Laws of curves, on curves whose law is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import curve_fit
+
+from helpers import paths
+from helpers.explorations import laws
+
+BATCHES = np.arange(375)
+
+
+def falling(time, floor=2.0, height=3.0):
+    return floor + height * np.exp(-BATCHES / time)
+
+
+def test_first_complete_window_is_the_mean_of_ten_batches():
+    means = laws.moving_average(BATCHES)
+    assert len(means) == 375 - 9
+    assert means[0] == pytest.approx(4.5) and means[-1] == pytest.approx(369.5)
+
+
+def test_nine_losses_fill_no_window():
+    with pytest.raises(ValueError, match="window"):
+        laws.moving_average(BATCHES[:9])
+
+
+@pytest.mark.parametrize("time", [10, 20, 45])
+def test_an_exponential_fall_settles_after_ln_10_of_its_times(time):
+    # every window of an exponential is the first one times exp(-n / time): 90 % are gone when
+    # that is 0.1, counted from batch 9; the level is the floor once the fall is long over
+    batch, (early, late) = laws.settles(falling(time))
+    assert batch == pytest.approx(9 + time * np.log(10), abs=1.5)
+    assert early == pytest.approx(9 + time * np.log(1 / 0.15), abs=1.5)
+    assert late == pytest.approx(9 + time * np.log(20), abs=2)
+
+
+def test_settling_does_not_depend_on_the_unit_or_on_the_direction():
+    curve = falling(30)
+    assert laws.settles(curve) == laws.settles(1000 * curve + 7) == laws.settles(-curve)
+
+
+def test_the_level_is_that_of_the_last_hundred_windows():
+    # a step down at batch 200 has come 9 tenths of its way in the window that ends at 208
+    assert laws.settles_at(np.where(BATCHES < 200, 5.0, 1.0), 0.89) == 208
+
+
+def test_too_few_losses_to_settle_are_refused():
+    laws.settles(BATCHES[:109])
+    with pytest.raises(ValueError, match="too few"):
+        laws.settles(BATCHES[:108])
+
+
+def test_a_perfect_exponential_has_r_squared_1():
+    assert laws.exponential_fall(falling(20)) > 0.9999
+
+
+def test_r_squared_agrees_with_a_general_fitter():
+    noisy = falling(25) + np.random.default_rng(1).normal(0, 0.5, 375)
+    means = laws.moving_average(noisy)[:52]
+    x = np.arange(9.0, 61.0)
+
+    def curve(x, floor, height, time):
+        return floor + height * np.exp(-x / time)
+
+    found, _ = curve_fit(curve, x, means, p0=(2, 3, 25))
+    expected = 1 - np.sum((means - curve(x, *found)) ** 2) / np.sum((means - means.mean()) ** 2)
+    assert laws.exponential_fall(noisy) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_rise_is_no_exponential_fall():
+    assert laws.exponential_fall(-falling(20)) == 0
+
+
+def test_noise_alone_is_no_exponential_fall():
+    assert laws.exponential_fall(np.random.default_rng(0).normal(size=375)) < 0.6
+
+
+def test_flatness_of_a_line_is_its_change_over_its_mean():
+    assert laws.flatness(np.full(375, 3.0)) == pytest.approx(0, abs=1e-12)
+    line = 10 - 0.01 * BATCHES
+    assert laws.flatness(line) == pytest.approx((line[-1] - line[60]) / line[60:].mean())
+
+
+def test_flatness_ignores_what_happened_before():
+    flat = np.full(375, 3.0)
+    flat[:60] = 100
+    assert laws.flatness(flat) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss, count", [("mse", 375), ("l1", 259)])
+def test_recovered_losses_give_back_every_published_average(loss, count):
+    losses = laws.published_curve(loss)
+    assert len(losses) == count and losses.min() > 0
+    table = pd.read_csv(paths.PUBLISHED / "published_loss.csv")
+    published = table[table.loss == loss].moving_average.to_numpy()
+    before = np.concatenate([np.zeros(9), losses])
+    again = [before[n : n + 10].mean() for n in range(count)]
+    np.testing.assert_allclose(again, published, rtol=1e-9)
+    np.testing.assert_allclose(laws.moving_average(losses), published[9:], rtol=1e-9)
+
+
+def test_a_curve_that_was_not_published_is_refused():
+    with pytest.raises(ValueError, match="mse or l1"):
+        laws.published_curve("huber")
+
+
+def test_each_law_is_found_where_it_holds():
+    widths = np.array([1, 3, 5, 7])
+    exponential = 0.03 * np.exp(0.31 * widths)
+    square = 0.04 + 0.005 * widths**2
+    residual, (a, b) = laws.time_laws(widths, exponential)["exponential"]
+    assert residual < 1e-4 and a == pytest.approx(0.03, rel=0.01) and b == pytest.approx(0.31)
+    residual, (a, b) = laws.time_laws(widths, square)["square"]
+    assert residual < 1e-12 and (a, b) == pytest.approx((0.04, 0.005))
+    assert laws.exponential_over_square(widths, exponential) < 0.1
+    assert laws.exponential_over_square(widths, square) > 10
+
+
+def test_exponential_law_agrees_with_a_general_fitter():
+    widths, seconds = laws.published_times()
+    found, _ = curve_fit(lambda k, a, b: a * np.exp(b * k), widths[:4], seconds[:4], p0=(0.03, 0.3))
+    _, ours = laws.time_laws(widths[:4], seconds[:4])["exponential"]
+    np.testing.assert_allclose(ours, found, rtol=0.01)
+
+
+@pytest.mark.parametrize("law", ["exponential", "square"])
+def test_a_width_on_the_trend_is_once_its_forecast(law):
+    widths = np.array([1, 3, 5, 7, 9])
+    seconds = laws.foretell(law, (0.03, 0.31), widths)
+    assert laws.last_over_trend(widths, seconds) == pytest.approx(1, rel=0.01)
+    seconds[-1] *= 3
+    assert laws.last_over_trend(widths, seconds) == pytest.approx(3, rel=0.01)
+
+
+@pytest.mark.parametrize("law", ["exponential", "square"])
+def test_curves_are_fitted_without_the_last_width_and_drawn_up_to_it(law):
+    widths = np.array([1, 3, 5, 7, 9])
+    seconds = laws.foretell(law, (0.03, 0.31), widths)
+    expected = seconds[[0, -1]].copy()
+    seconds[-1] *= 3
+    fine, curve = laws.law_curves(widths, seconds)[law]
+    assert (fine[0], fine[-1]) == (1, 9)
+    np.testing.assert_allclose(curve[[0, -1]], expected, rtol=0.01)
+
+
+def test_the_residual_is_the_root_of_the_mean_square_in_seconds():
+    found = laws.time_laws(np.zeros(4), [1, 3, 1, 3])  # of one width, so each law is the mean
+    assert [residual for residual, _ in found.values()] == pytest.approx([1, 1])
+
+
+def test_the_level_is_a_median_that_one_odd_window_does_not_move():
+    curve = np.where(BATCHES < 100, 5.0, 1.0)
+    curve[360] = 1000
+    assert laws.settles_at(curve, 0.89) == 108

@@ -1,0 +1,286 @@
+"""The Street View set, fetched from a server on the loopback that misbehaves."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from photo_samples import encoded
+
+from helpers import disk
+from helpers.photos import download
+from helpers.photos.download import fetch
+
+PHOTO = encoded(1, (640, 480), quality=95)
+
+
+class Server(ThreadingHTTPServer):
+    """Answers a request for images/<name> as `plans[name]` says, one step a request."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.plans, self.asked, self.agents, self.times = {}, [], set(), []
+        self.lock, self.at_once, self.most_at_once = threading.Lock(), 0, 0
+        self.address = f"http://127.0.0.1:{self.server_port}/set/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        server, name = self.server, self.path.rsplit("/", 1)[-1]
+        with server.lock:
+            server.asked.append(name)
+            server.times.append(time.monotonic())
+            server.agents.add(self.headers["User-Agent"])
+            server.at_once += 1
+            server.most_at_once = max(server.most_at_once, server.at_once)
+            plan = server.plans.get(name, ["good"])
+            step = plan.pop(0) if len(plan) > 1 else plan[0]
+        try:
+            getattr(self, step)()
+        finally:
+            with server.lock:
+                server.at_once -= 1
+
+    def answer(self, body=PHOTO, status=200, length=None, kind="image/jpeg", **headers):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        for key, value in headers.items():
+            self.send_header(key.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def good(self):
+        self.answer()
+
+    def slow(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "image/jpeg")
+        self.send_header("Content-Length", str(len(PHOTO)))
+        self.end_headers()
+        for i in range(0, len(PHOTO), 4096):
+            self.wfile.write(PHOTO[i : i + 4096])
+            time.sleep(0.03)
+
+    def stuck(self):
+        time.sleep(3)
+        self.close_connection = True
+
+    def cut_off(self):
+        self.answer(PHOTO[: len(PHOTO) // 2], length=len(PHOTO))
+        self.close_connection = True
+
+    def short(self):
+        self.answer(PHOTO, length=len(PHOTO) // 2)
+        self.close_connection = True
+
+    def no_length(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "image/jpeg")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(PHOTO[: len(PHOTO) // 2])
+        self.close_connection = True
+
+    def missing(self):
+        self.answer(b"no", 404, kind="text/plain")
+
+    def busy(self):
+        self.answer(b"wait", 429, kind="text/plain", Retry_After="1")
+
+    def broken(self):
+        self.answer(b"oh", 500, kind="text/plain")
+
+    def page(self):
+        self.answer(b"<html>moved</html>", kind="text/html; charset=utf-8")
+
+    def text(self):
+        self.answer(b"not a picture at all")
+
+    def redirect(self):
+        self.answer(b"", 302, Location="/set/images/elsewhere.jpg")
+
+    def circle(self):
+        self.answer(b"", 302, Location=self.path)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def names(count, first=1):
+    return [f"{place:06d}_1.jpg" for place in range(first, first + count)]
+
+
+def run(server, wanted, folder, timeout=(1, 1)):
+    return fetch(wanted, folder, server.address, pause=0.01, timeout=timeout)
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_photos_are_fetched_once_and_called_by_their_name(server, tmp_path, capsys):
+    wanted = names(12)
+    assert run(server, wanted, tmp_path) == {}
+    assert files(tmp_path) == wanted
+    assert (tmp_path / wanted[5]).read_bytes() == PHOTO
+    assert sorted(server.asked) == wanted
+    said = capsys.readouterr().err
+    assert "Fetching 12 of 12 photos, about 9 MB" in said and str(tmp_path) in said
+    assert run(server, wanted, tmp_path) == {}
+    assert len(server.asked) == 12 and "Fetching" not in capsys.readouterr().err
+
+
+def test_the_server_is_told_who_asks_and_not_crowded(server, tmp_path):
+    server.plans = {name: ["slow"] for name in names(16)}
+    run(server, names(16), tmp_path)
+    assert 2 <= server.most_at_once <= download.CONNECTIONS
+    assert all(agent.startswith("streetside-colorization/") for agent in server.agents)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [["slow"], ["cut_off", "good"], ["no_length", "good"], ["short", "good"], ["stuck", "good"],
+     ["broken", "broken", "good"], ["busy", "good"], ["redirect"], ["text", "good"]],
+    ids=lambda plan: "-".join(plan),
+)  # fmt: skip
+def test_what_ends_well_is_had(server, tmp_path, plan):
+    server.plans = {"000002_1.jpg": plan}
+    assert run(server, names(3), tmp_path) == {}
+    assert {(tmp_path / name).read_bytes() for name in names(3)} == {PHOTO}
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        ("cut_off", "could not be fetched"),
+        ("no_length", "could not be fetched"),
+        ("short", "could not be fetched"),
+        ("broken", "status 500"),
+        ("page", "the server sent text/html, not a photo"),
+        ("text", "could not be fetched"),
+        ("circle", "could not be fetched"),
+        ("missing", "the server does not have it"),
+    ],
+)
+def test_what_does_not_is_named_and_the_rest_goes_on(server, tmp_path, step, reason):
+    server.plans = {"000002_1.jpg": [step]}
+    missing = run(server, names(3), tmp_path)
+    assert list(missing) == ["000002_1.jpg"] and reason in missing["000002_1.jpg"]
+    assert {"000001_1.jpg", "000003_1.jpg"} <= set(files(tmp_path))
+    assert "000002_1.jpg" not in files(tmp_path)
+    assert not [name for name in files(tmp_path) if "part" in name]
+
+
+def test_the_server_is_given_the_time_it_asks_for(server, tmp_path):
+    server.plans = {"000001_1.jpg": ["busy", "good"]}
+    run(server, names(1), tmp_path)
+    assert server.times[1] - server.times[0] >= 1
+
+
+def test_waits_grow(server, tmp_path):
+    server.plans = {"000001_1.jpg": ["cut_off"]}
+    fetch(names(1), tmp_path, server.address, pause=0.1)
+    waits = [b - a for a, b in zip(server.times, server.times[1:])]
+    assert len(waits) == download.TRIES - 1
+    assert waits[0] >= 0.1 and waits[1] >= 0.2 and waits[2] >= 0.4
+
+
+def test_a_photo_the_server_lacks_is_not_asked_for_again(server, tmp_path):
+    server.plans = {"000002_1.jpg": ["missing"]}
+    run(server, names(3), tmp_path)
+    assert (tmp_path / "missing.csv").read_text().splitlines() == [
+        "file,reason",
+        "000002_1.jpg,the server does not have it",
+    ]
+    asked = len(server.asked)
+    assert run(server, names(4), tmp_path) == {"000002_1.jpg": "the server does not have it"}
+    assert server.asked[asked:] == ["000004_1.jpg"]
+
+
+def test_a_photo_that_failed_is_asked_for_by_the_next_run(server, tmp_path):
+    server.plans = {"000002_1.jpg": ["page", "good"]}
+    assert run(server, names(3), tmp_path)
+    assert run(server, names(3), tmp_path) == {}
+
+
+def test_no_server_is_one_sentence_at_once(tmp_path):
+    with pytest.raises(ConnectionError, match=r"cannot be reached .*: check the network"):
+        fetch(names(500), tmp_path, "http://127.0.0.1:9/", pause=0.01)
+    assert files(tmp_path) == [] if tmp_path.exists() else True
+
+
+def test_a_server_that_dies_is_not_asked_for_every_photo(server, tmp_path):
+    wanted = names(200)
+    server.plans = {name: ["cut_off"] for name in wanted[10:]}
+    with pytest.raises(ConnectionError, match="run again"):
+        run(server, wanted, tmp_path)
+    assert len(set(server.asked)) < 60
+    assert set(wanted[:10]) <= set(files(tmp_path))
+
+
+def test_the_address_comes_from_the_variable(server, tmp_path, monkeypatch):
+    monkeypatch.setenv(download.VARIABLE, server.address.rstrip("/"))
+    assert fetch(names(1), tmp_path) == {}
+    assert len(server.asked) == 1
+
+
+def test_no_room_is_said_before_anything_is_fetched(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: type("", (), {"free": 10**6}))
+    with pytest.raises(OSError, match=r"no room: about 9 MB are needed .* --images"):
+        run(server, names(12), tmp_path)
+    assert server.asked == []
+
+
+def fetching(server, wanted, folder, count):
+    """A process that fetches slowly, once it has fetched `count` photos."""
+    server.plans = {name: ["slow"] for name in wanted}
+    code = (
+        "import sys; from pathlib import Path; from helpers.download import fetch;"
+        f"fetch({wanted!r}, Path({str(folder)!r}), {server.address!r})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    while len(list(folder.glob("*.jpg"))) < count:
+        assert process.poll() is None
+        time.sleep(0.01)
+    return process
+
+
+def test_killed_and_run_again_it_fetches_only_what_is_missing(server, tmp_path):
+    wanted = names(60)
+    process = fetching(server, wanted, tmp_path, 10)
+    os.kill(process.pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+    process.wait()
+    had = {path.name for path in tmp_path.glob("*.jpg")}
+    assert all((tmp_path / name).read_bytes() == PHOTO for name in had)
+    time.sleep(0.2)
+    server.asked.clear()
+    server.plans = {}
+    assert run(server, wanted, tmp_path) == {}
+    assert set(server.asked) == set(wanted) - had
+    assert files(tmp_path) == wanted
+
+
+def test_ctrl_c_ends_it_soon_and_leaves_no_half_file(server, tmp_path):
+    wanted = names(60)
+    process = fetching(server, wanted, tmp_path, 5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) != 0
+    assert all(path.read_bytes() == PHOTO for path in tmp_path.iterdir())

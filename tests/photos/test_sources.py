@@ -1,0 +1,199 @@
+"""Where photos come from, and which place each shows."""
+
+import os
+import sys
+from itertools import pairwise
+
+import pytest
+from photo_samples import encoded, street
+
+from helpers import paths
+from helpers.photos import download, synthetic
+from helpers.photos.sources import choose, find, gather, spread
+
+
+def touch(root, *names):
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded(0))
+    return root
+
+
+def places(source):
+    return {photo.file: (photo.place, photo.view) for photo in source.photos}
+
+
+def test_a_name_tells_place_and_view(tmp_path):
+    touch(tmp_path, "000012_1.jpg", "deeper/still/000007_4.PNG", "Main Street_2.webp")
+    assert places(find(tmp_path)) == {
+        "deeper/still/000007_4.PNG": ("000007", "4"),
+        "000012_1.jpg": ("000012", "1"),
+        "Main Street_2.webp": ("Main Street", "2"),
+    }
+
+
+def test_photos_come_in_the_order_of_their_places(tmp_path):
+    touch(tmp_path, "10_1.jpg", "9_2.jpg", "9_1.jpg", "100_1.jpg")
+    files = [photo.file for photo in find(tmp_path).photos]
+    assert files == ["9_1.jpg", "9_2.jpg", "10_1.jpg", "100_1.jpg"]
+
+
+def test_a_count_of_photos_is_no_view(tmp_path):
+    touch(tmp_path, *(f"photo_{i}.jpg" for i in range(8, 12)))
+    assert places(find(tmp_path))["photo_9.jpg"] == ("photo_9", "")
+
+
+def test_folders_are_places_where_there_are_enough_to_split(tmp_path):
+    touch(tmp_path, *(f"street {i}/{name}.jpg" for i in range(10) for name in "ab"))
+    assert places(find(tmp_path))["street 3/b.jpg"] == ("street 3", "")
+
+
+def test_few_folders_are_not_places(tmp_path):
+    touch(tmp_path, *(f"album/{name}.jpg" for name in "abc"), "d.jpg")
+    assert {place for place, _ in places(find(tmp_path)).values()} == {
+        "album/a",
+        "album/b",
+        "album/c",
+        "d",
+    }
+
+
+def test_only_photos_are_taken_and_hidden_files_left_out(tmp_path):
+    touch(tmp_path, "a.jpg", "b.JPEG", "c.tiff", "README.md", "x.csv", ".hidden.jpg", ".git/d.jpg")
+    source = find(tmp_path)
+    assert {photo.file for photo in source.photos} == {"a.jpg", "b.JPEG", "c.tiff"}
+    assert source.rejected == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_that_leads_back_ends(tmp_path):
+    touch(tmp_path, "street/a.jpg")
+    (tmp_path / "street" / "back").symlink_to(tmp_path)
+    assert [photo.file for photo in find(tmp_path).photos] == ["street/a.jpg"]
+
+
+def test_a_linked_folder_is_followed(tmp_path):
+    touch(tmp_path / "elsewhere", "a.jpg")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "link").symlink_to(tmp_path / "elsewhere")
+    assert len(find(tmp_path / "photos").photos) == 1
+
+
+def test_a_missing_folder_is_one_sentence(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*: name a folder of photos"):
+        gather(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="'synthetic' or 'streetview'"):
+        gather("sinthetic")
+
+
+def test_a_file_is_no_folder(tmp_path):
+    touch(tmp_path, "a.jpg")
+    with pytest.raises(ValueError, match="is a file: name the folder"):
+        gather(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("names", [[], ["notes.txt"]])
+def test_a_folder_without_photos_is_one_sentence(tmp_path, names):
+    touch(tmp_path, *names)
+    with pytest.raises(ValueError, match="holds no photo"):
+        gather(tmp_path)
+
+
+@pytest.mark.parametrize("images", [0, -5])
+def test_a_number_of_photos_is_positive(tmp_path, images):
+    with pytest.raises(ValueError, match="--images"):
+        gather(tmp_path, images)
+
+
+@pytest.mark.parametrize("total", [3, 10, 150, 350, 10343])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.99, 1])
+def test_stretches_are_whole_and_reach_from_end_to_end(total, share):
+    number = max(1, int(total * share))
+    chosen = spread(total, number)
+    assert len(set(chosen)) == number and chosen == sorted(chosen)
+    assert chosen[0] == 0 and chosen[-1] < total
+    if number >= 3:
+        assert chosen[-1] == total - 1
+        breaks = sum(b - a > 1 for a, b in pairwise(chosen))
+        assert breaks <= max(3, round(number / 70)) - 1
+
+
+def test_fewer_photos_are_whole_places_in_stretches(tmp_path):
+    photos = find(street(tmp_path, places=30, views=3)).photos
+    chosen = choose(photos, 50)
+    assert len(chosen) == 48
+    by_place = [int(photo.place) for photo in chosen[::3]]
+    assert by_place == [*range(0, 5), *range(12, 17), *range(24, 30)]
+    assert choose(photos, 1000) == photos == choose(photos, None)
+
+
+def test_as_many_whole_places_are_taken_as_fit(tmp_path):
+    touch(
+        tmp_path,
+        *(f"{place:03d}_{view}.jpg" for place in range(20) for view in range(place % 5 + 1)),
+    )
+    photos = find(tmp_path).photos
+    views = [place % 5 + 1 for place in range(20)]
+    fitting = [n for n in range(20) if sum(views[i] for i in spread(20, n)) <= 31]
+    chosen = choose(photos, 31)
+    assert len({photo.place for photo in chosen}) == max(fitting) and len(chosen) <= 31
+
+
+def test_rendered_streets_are_rendered_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RAW", tmp_path)
+    asked = []
+
+    def write_photos(folder, places, views, seed, workers):
+        asked.append((list(places), views, seed))
+        touch(folder, "photos/000000_1.jpg")
+
+    monkeypatch.setattr(synthetic, "write_photos", write_photos)
+    source = gather("synthetic", 10)
+    assert asked == [([0, 1, 2], (1, 2, 3, 4), 0)]
+    assert [photo.file for photo in source.photos][:5] == [
+        "000000_1.jpg",
+        "000000_2.jpg",
+        "000000_3.jpg",
+        "000000_4.jpg",
+        "000001_1.jpg",
+    ]
+    assert len(source.photos) == 10
+    assert source.photos[0].classes == tmp_path / "synthetic" / "classes" / "000000_1.png"
+
+
+def test_streets_rendered_by_other_code_are_rendered_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RAW", tmp_path)
+    monkeypatch.setattr(synthetic, "write_photos", lambda *args, **options: None)
+    gather("synthetic", 4)
+    old = touch(tmp_path / "synthetic" / "photos", "000000_1.jpg") / "000000_1.jpg"
+    gather("synthetic", 4)
+    assert old.exists()
+    (tmp_path / "synthetic" / "version.txt").write_text("another")
+    gather("synthetic", 4)
+    assert not old.exists()
+
+
+def test_street_view_is_asked_for_stretches_over_the_three_cities(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RAW", tmp_path)
+    asked = []
+
+    def fetch(names, folder):
+        asked.extend(names)
+        return {names[1]: "the server does not have it"}
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    source = gather("streetview", 600)
+    assert len(asked) == 600 and len(source.photos) == 599
+    assert source.rejected == [("000001_2.jpg", "the server does not have it")]
+    numbers = sorted({int(name[:6]) for name in asked})
+    assert numbers[0] == 1 and numbers[-1] == 10343 and len(numbers) == 150
+    assert sum(b - a > 1 for a, b in pairwise(numbers)) == 2
+    assert {name[7] for name in asked} == set("1234")
+
+
+@pytest.mark.skipif(not hasattr(os, "fsencode") or sys.platform != "linux", reason="bytes as names")
+def test_a_name_that_is_no_text_is_found(tmp_path):
+    with open(os.fsencode(tmp_path) + b"/\xff\xfe_1.jpg", "wb") as file:
+        file.write(encoded(0))
+    assert len(find(tmp_path).photos) == 1

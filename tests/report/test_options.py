@@ -1,0 +1,120 @@
+"""What bad use gets: one clear sentence with the remedy, and exit status 2."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from helpers import paths
+from helpers.report import options
+
+
+def complaint(capsys, *arguments) -> str:
+    with pytest.raises(SystemExit) as stop:
+        options.parse(list(arguments))
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_defaults_are_rendered_streets_in_the_quick_profile():
+    chosen = options.parse([])
+    assert (chosen.data, chosen.profile, chosen.seed) == ("synthetic", "quick", 0)
+    assert options.is_default(chosen)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--seed", "1"], ["--images", "50"], ["--profile", "full"], ["--data", "."]]
+)
+def test_any_other_option_is_not_the_default_run(arguments, monkeypatch):
+    monkeypatch.setattr(options, "mistake", lambda chosen: None)
+    assert not options.is_default(options.parse(arguments))
+
+
+def test_a_missing_folder_is_named(capsys, tmp_path):
+    assert "nowhere: there is no such folder" in complaint(
+        capsys, "--data", str(tmp_path / "nowhere")
+    )
+
+
+def test_an_empty_folder_holds_no_photo(capsys, tmp_path):
+    (tmp_path / "notes.txt").touch()
+    assert "holds no photo (.jpeg, .jpg" in complaint(capsys, "--data", str(tmp_path))
+
+
+def test_a_file_is_no_folder(capsys, tmp_path):
+    photo = tmp_path / "photo.jpg"
+    photo.touch()
+    assert "name the folder" in complaint(capsys, "--extra", str(photo))
+
+
+def test_unknown_options_and_profiles_list_the_known_ones(capsys):
+    assert "--colour" in complaint(capsys, "--colour")
+    assert "'quick', 'full'" in complaint(capsys, "--profile", "slow").replace(
+        "quick, full", "'quick', 'full'"
+    )
+
+
+def test_too_few_images_and_a_negative_seed_are_refused(capsys):
+    assert "too few to split" in complaint(capsys, "--images", "5")
+    assert "0 or more" in complaint(capsys, "--seed", "-1")
+
+
+def test_notebooks_are_written_back_by_the_default_run_only(capsys):
+    assert "default run only" in complaint(capsys, "--update", "--profile", "full")
+
+
+def test_a_disk_without_room_is_told_before_anything_is_made(capsys, monkeypatch):
+    full = shutil.disk_usage(paths.ROOT)._replace(free=50_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    message = complaint(capsys)
+    assert "50 MB left" in message and "--images" in message
+
+
+def test_the_check_needs_nothing_but_python_itself():
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['numpy','torch','tqdm'])); "
+        "import helpers.options as o; o.parse(['--profile', 'full'])"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=paths.ROOT, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="run_all.sh needs bash")
+def test_a_python_too_old_is_told_with_the_remedy(tmp_path):
+    for name in ("dirname", "bash"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = subprocess.run(
+        [paths.ROOT / "run_all.sh"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "needs Python 3.11 or newer" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="run_all.sh needs bash")
+def test_without_a_network_installing_fails_in_one_sentence_and_names_the_log(tmp_path):
+    clone = tmp_path / "clone"
+    (clone / "helpers").mkdir(parents=True)
+    for name in ("run_all.sh", "requirements.txt", "pyproject.toml"):
+        shutil.copy(paths.ROOT / name, clone)
+    for name in ("__init__.py", "options.py", "paths.py"):
+        shutil.copy(paths.ROOT / "helpers" / name, clone / "helpers")
+    (clone / "requirements.txt").write_text("no-such-package==1.0\n")
+    closed = {
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_RETRIES": "0",
+        "PIP_CONFIG_FILE": "/dev/null",
+    }
+    done = subprocess.run(
+        [clone / "run_all.sh"],
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHON": sys.executable} | closed,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "is there a network" in done.stderr.splitlines()[-1]
+    assert "build/logs/install.log" in done.stderr.splitlines()[-1]
+    assert not (clone / "build" / ".installing").exists()

@@ -1,0 +1,270 @@
+"""The page: what is on it, and what stops it."""
+
+import base64
+import re
+
+import nbformat
+import pytest
+from nbformat import v4
+from page_samples import code, project, prose
+
+from helpers import paths, results
+from helpers.report import page, page_checks, page_text
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run with a recorded real one beside it: (run folder, notebooks, page)."""
+    with project(tmp_path_factory.mktemp("project")) as built:
+        yield built
+
+
+@pytest.fixture(scope="module")
+def html(made):
+    return made[2].read_text(encoding="utf-8")
+
+
+def complaint(made, folder, *cells) -> str:
+    """What the build says about cells added to chapter 4, whose number begins at 10."""
+    run, books, _ = made
+    book = nbformat.read(books[1], as_version=4)
+    book.cells += cells
+    changed = folder / books[1].name
+    nbformat.write(book, changed)
+    with pytest.raises(page_text.PageError) as error:
+        page.build(run, [books[0], changed], folder / "page.html")
+    assert not (folder / "page.html").exists()
+    return str(error.value)
+
+
+def text_of(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html.split("</nav>")[1]))
+
+
+def test_every_claim_stands_in_the_table_with_its_verdicts_and_evidence(html, made):
+    found = results.load(made[0] / "results.json")["claims"]
+    for claim in found:
+        row = html.split(f'<tr id="claim-{claim["key"]}">')[1].split("</tr>")[0]
+        assert f"</span> {claim['verdict']}</span>" in row
+    row = html.split('<tr id="claim-level_7e4">')[1].split("</tr>")[0]
+    assert "6.50 × 10⁻⁴" in row
+    assert 'href="#evidence-level_7e4"' in row
+    first = html.split(f'<tr id="claim-{found[0]["key"]}">')[1].split("</tr>")[0]
+    assert "</span> unclear</span>" in first  # this run did not measure it
+    assert "</span> fails</span>" in first  # the recorded one did
+
+
+def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_there(html):
+    abstract = text_of(html).split("What held and what did not")[0]
+    assert "(published) comes to 1.04 (1.02–1.06, worse than gray), with 12 % of the" in abstract
+    assert "95 % intervals over places and trainings" in abstract
+    assert "This run (600 photos of rendered streets at 150 places, each network tr" in abstract
+    assert "recorded full run: 1,400 Street View thumbnails at 350 places, each" in abstract
+    assert "trained with 3 seeds" in abstract
+    assert "street_unet" not in abstract
+    assert 'This is <a href="#fig-samples">Figure 2</a>' in html
+
+
+def test_the_opening_counts_verdicts_for_both_runs_and_names_what_fails(html, made):
+    abstract = text_of(html).split("What held and what did not")[0]
+    here, past = (
+        [c for c in results.load(run)["claims"] if c["source"] == "report"]
+        for run in (made[0] / "results.json", paths.MEASURED / "streetview-thumbnails.json")
+    )
+    twins = sum(c["key"].endswith("_csv") for c in here)
+    assert f"Of {len(here)} checks of {len(here) - twins} sentences of the report" in abstract
+    past = [c for c in past if c["depends_on_data"]]
+    assert f"on real photos, of the {len(past)} checks that depend on the photos" in abstract
+    for claims in (here, past):
+        said = [c["verdict"] for c in claims]
+        holds, fails, unclear = (said.count(word) for word in ("holds", "fails", "unclear"))
+        assert f"{holds} hold, {fails} fail and {unclear} stay unclear" in abstract
+    assert "“Vibrant color” fails here, with 20 % of the true colorfulness" in abstract
+    failing = html.split('<details class="failed">')[1].split("</details>")[0]
+    assert 'href="#claim-vibrant"' in failing and "level_7e4" not in failing
+
+
+def test_the_claims_stand_between_the_one_picture_and_the_tables_of_models(html):
+    marks = ['class="headline"', '<h2 id="claims">', '<h2 id="models">', 'class="metrics"']
+    assert [html.index(mark) for mark in marks] == sorted(html.index(mark) for mark in marks)
+    assert html.count('class="metrics"') == 2
+    assert html.index('class="metrics"') < html.index('<h2 id="03_training">')
+
+
+def test_the_abstract_names_the_second_model_once_it_is_measured(made, tmp_path):
+    run, books, _ = made
+    changed = results.load(run / "results.json")
+    changed["metrics"]["street_unet"] = {"mse_vs_gray": 0.55, "mse_vs_gray_high": 0.6}
+    shipped = {"mse_vs_gray": 0.95, "mse_vs_gray_low": 0.88, "mse_vs_gray_high": 1.03}
+    changed["metrics"]["street_unet_shipped"] = shipped
+    changed["metrics"]["street_unet_accurate_shipped"] = {"mse_vs_gray": 0.4}
+    (tmp_path / "synthetic-quick").mkdir()
+    results.save(tmp_path / "synthetic-quick" / "results.json", changed)
+    built = page.build(tmp_path / "synthetic-quick", books, tmp_path / "page.html")
+    text = text_of(built.read_text())
+    assert "street_unet, comes to 0.550 (0.550–0.600, better than gray)" in text
+    assert "shipped weights, colorful" in text
+    assert "their colorful setting to 0.950 (0.880–1.03, not told apart from gray)" in text
+
+
+def test_a_verdict_stands_below_its_cell_with_how_it_was_found(html):
+    cell = html.split('id="04_evaluation-cell-vibrant"')[1].split('class="cell"')[0]
+    judged = text_of("</nav>" + cell.split('id="evidence-vibrant">')[1].split("</li>")[0])
+    assert judged.startswith("✗ fails") and "Judged by: mean colorfulness" in judged
+    assert 'href="#claim-vibrant"' in cell
+
+
+def test_claims_that_a_cell_does_not_name_lead_to_the_cell_that_judges_them(html):
+    cell = html.split('id="03_training-cell-claim"')[1].split('class="cell"')[0]
+    assert 'id="evidence-level_7e4"' in cell and 'id="evidence-fall_until_60_csv"' in cell
+    assert 'id="evidence-vibrant"' not in cell
+
+
+def test_figures_are_numbered_captioned_described_and_named_in_the_text(html):
+    assert '<a href="#fig-loss">Figure 1</a>' in html
+    assert '<a href="#fig-samples">Figure 2</a>' in html
+    assert "<b>Figure 1.</b> Loss by batch. <" in html  # the mark alone says that it is quick
+    assert "<b>Figure 2.</b> Photos by rule." in html
+    assert 'alt="A falling line."' in html
+
+
+def test_a_drawing_is_sharp_and_photos_lie_over_each_other(html):
+    loss = html.split('<figure id="fig-loss">')[1].split("</figure>")[0]
+    assert "data:image/svg+xml;base64," in loss
+    samples = html.split('<figure id="fig-samples">')[1].split("</figure>")[0]
+    assert samples.count('class="layer"') == 4 * 3
+
+
+def test_formulas_are_mathml_and_numbers_are_filled(html):
+    assert "<mfrac>" in html and "<msqrt>" in html
+    assert "gray has 0.0012" in html
+
+
+def test_quick_numbers_are_marked_and_hidden_cells_stay_away(html):
+    for part in ("fig-loss", "fig-samples"):
+        assert "quick run" in html.split(f'id="{part}"')[1].split("</figure>")[0]
+    for kept in ('<figure id="fig-kept">', 'id="04_evaluation-cell-kept-table"'):
+        shown = html.split(kept)[1].split("</figure>" if "fig" in kept else "</table>")[0]
+        assert "recorded full run</span>" in shown and "quick run" not in shown
+    assert "04_evaluation-cell-frame" in html
+    assert "04_evaluation-cell-sliders" not in html
+
+
+def test_the_footer_says_how_to_rebuild_and_what_it_ran_on(html):
+    footer = html.split('<footer id="about">')[1]
+    for word in (
+        "./run_all.sh",
+        "Commit",
+        "Threads",
+        "scikit-image",
+        "CPU",
+        "Built on",
+        "README.md",
+    ):
+        assert word in footer
+    assert "0123456789abcdef" not in footer and "-dirty" not in footer
+
+
+def test_times_are_those_of_notebooks_and_trainings_with_totals(html):
+    footer = text_of("</nav>" + html.split('<footer id="about">')[1])
+    assert "03_training15.5Total15.5" in footer.replace(" ", "")
+    assert "published12.0Total12.0" in footer.replace(" ", "")
+    assert "The trainings are part of it." in footer
+    assert "step_kernel_9" not in footer
+
+
+def test_the_footer_names_what_took_longest(made, tmp_path):
+    run, books, _ = made
+    changed = results.load(run / "results.json")
+    changed["timings"] |= {"train colorize_cnn": 11.0, "04_evaluation": 99.5, "step_kernel_9": 500}
+    threads = {"03_training": 1, "04_evaluation": 2}
+    changed["environment"]["threads_of_chapters"] = threads
+    (tmp_path / "synthetic-quick").mkdir()
+    results.save(tmp_path / "synthetic-quick" / "results.json", changed)
+    built = page.build(tmp_path / "synthetic-quick", books, tmp_path / "page.html")
+    footer = text_of("</nav>" + built.read_text().split('<footer id="about">')[1])
+    longest = "Of the chapters 04_evaluation took longest, of the trainings published."
+    assert f"less than the total. {longest}" in footer
+
+
+def test_a_chapter_can_be_saved_as_a_notebook_without_outputs(html):
+    encoded = re.search(r'download="03_training.ipynb" href="data:[^,]*,([^"]*)"', html)[1]
+    book = nbformat.reads(base64.b64decode(encoded).decode(), as_version=4)
+    assert [c.outputs for c in book.cells if c.cell_type == "code"] == [[], [], []]
+
+
+def test_nothing_on_the_page_tells_of_the_folders_of_one_machine(made, tmp_path):
+    run, books, _ = made
+    book = nbformat.read(books[0], as_version=4)
+    book.metadata["papermill"] = {"input_path": "/somewhere/private/03.ipynb"}
+    book.cells[1].metadata["papermill"] = {"start_time": "/somewhere/private"}
+    given = code('data = "/somewhere/private/streets"', tags=["injected-parameters"], name="given")
+    book.cells.insert(1, given)
+    nbformat.write(book, tmp_path / books[0].name)
+    built = page.build(run, [tmp_path / books[0].name, books[1]], tmp_path / "page.html")
+    html = built.read_text(encoding="utf-8")
+    saved = re.search(r'download="03_training.ipynb" href="data:[^,]*,([^"]*)"', html)[1]
+    for text in (html, base64.b64decode(saved).decode()):
+        assert "somewhere" not in text and "private" not in text
+    assert "streets" in base64.b64decode(saved).decode()
+
+
+def test_every_reference_that_is_listed_says_where_it_is_used(html):
+    listed = html.split('<ul class="references">')[1].split("</ul>")[0]
+    assert "Joint Bilateral Upsampling" in listed and "Guided Image Filtering" not in listed
+    entry = listed.split('id="ref-hasler2003"')[1].split("</li>")[0]
+    assert 'Used in <a href="#04_evaluation">chapter 4</a>.' in entry
+
+
+PICTURE = {"name": "large", "caption": "Large.", "alt": "Nothing."}
+UNFIT = {
+    "no 'metrics.nobody.mse'": prose("It is {{metrics.nobody.mse}}.", "key"),
+    "{{metrics.gray.mse:q}}": prose("It is {{metrics.gray.mse:q}}.", "format"),
+    "a key that was not filled": prose("It is {{metrics gray}}.", "braces"),
+    "link to nowhere: #fig-nowhere": prose("See [it](#fig-nowhere).", "figure"),
+    "link to nowhere: #04_evaluation-Not": prose("See [it](#Not).", "heading"),
+    "link to nowhere, for the page is one file": prose("See [it](other.html).", "file"),
+    "network: https://example.org/a": prose("See [it](https://example.org/a).", "network"),
+    "network: //example.org/b": prose("![a picture](//example.org/b)", "image"),
+    "leftover TeX: Half": prose("Half a formula: \\alpha", "tex"),
+    "leftover TeX: \\unknown": prose("$\\unknown{x}$", "command"),
+    "error E: v": code("f()", v4.new_output("error", ename="E", evalue="v"), name="error"),
+    "stderr: hm": code("w()", v4.new_output("stream", name="stderr", text="hm"), name="warning"),
+    "picture without alt": code(
+        "p()", v4.new_output("display_data", {"image/png": "aGk="}), name="wordless"
+    ),
+    "picture of 420 KB": code(
+        "p()",
+        v4.new_output(
+            "display_data", {"image/png": "A" * 560_000}, metadata={"image/png": PICTURE}
+        ),
+        name="large",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def complaints(made, tmp_path_factory):
+    return complaint(made, tmp_path_factory.mktemp("unfit"), *UNFIT.values()).splitlines()
+
+
+@pytest.mark.parametrize("said", UNFIT)
+def test_what_a_reader_must_not_see_stops_the_build_and_names_the_cell(complaints, said):
+    number = 10 + list(UNFIT).index(said)
+    place = f"04_evaluation, cell {number} ({UNFIT[said].id}): "
+    assert any(said in line and line.startswith(place) for line in complaints), complaints
+
+
+def test_a_figure_shown_twice_stops_the_build(made, tmp_path):
+    again = nbformat.read(made[1][1], as_version=4).cells[1]
+    again.id = "again"
+    assert "two figures are named 'samples'" in complaint(made, tmp_path, again)
+
+
+@pytest.mark.parametrize("style", ["@import 'a.css';", "a {background: url(//e.org/a.png)}"])
+def test_a_style_that_loads_something_is_found(style):
+    assert "network" in " ".join(page_checks.page_problems(f"<style>{style}</style>"))
+
+
+def test_a_page_over_6_mb_is_found():
+    assert "6,000,000" in " ".join(page_checks.page_problems("x" * 6_000_001))

@@ -1,0 +1,56 @@
+"""The two operating points: what they are chosen by."""
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import color, metrics
+from helpers.model import bins, street_unet
+from helpers.model.heads import new_model
+from helpers.model.street_unet import OperatingPoint
+from helpers.training import augment, operating
+
+
+@pytest.fixture(scope="module")
+def photos():
+    """Dark below and light above; the light is blue or gray, which lightness does not tell."""
+    generator = np.random.default_rng(0)
+    lightness = generator.integers(20, 90, (8, 16, 24)).astype(np.uint8)
+    lightness[:, :8] += 130
+    ab = np.zeros((8, 16, 24, 2), np.float32)
+    ab[:4, :8] = (0, -40)
+    ab[:, 8:, :, 1] = 20
+    return lightness, color.store_ab(ab)
+
+
+@pytest.fixture(scope="module")
+def model(photos):
+    """A network that knows the prior alone: colors are as they are on average."""
+    torch.manual_seed(0)
+    stored = augment.Photos(*map(torch.from_numpy, photos))
+    return new_model([stored], dropout=0.0).eval()
+
+
+def test_errors_are_those_of_the_metrics(model, photos):
+    lightness, truth = photos
+    point = OperatingPoint(0.7, 0.5, 1.2)
+    held = operating.Validation(model, lightness, truth)
+    ab, _ = street_unet.predict(
+        model, torch.from_numpy(color.load_lightness(lightness) / 100)[:, None], point
+    )
+    assert np.allclose(held.ab(point), ab.permute(0, 2, 3, 1).numpy(), atol=1e-4)
+    sums = metrics.per_photo(held.ab(point), lightness, truth, bins.color_weights(truth))
+    expected = metrics.pool(sums.sum().to_frame().T).iloc[0]
+    error, ratio = held.error(point)
+    assert error == pytest.approx(expected.mse_vs_gray, rel=1e-4)
+    assert ratio == pytest.approx(expected.chroma_ratio, rel=1e-4)
+    assert held.gap(point) == pytest.approx(expected.colorfulness_gap, rel=0.02)
+
+
+def test_the_accurate_point_has_the_lowest_error_and_the_other_more_color(model, photos):
+    points = operating.choose(model, *photos)
+    held = operating.Validation(model, *photos)
+    accurate, colorful = points["street_unet_accurate"], points["street_unet"]
+    assert accurate.gain == 1
+    assert held.error(accurate)[0] <= held.error(OperatingPoint())[0]
+    assert held.error(colorful)[1] > held.error(accurate)[1]
