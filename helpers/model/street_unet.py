@@ -183,7 +183,7 @@ def load(
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
             widths, meta, points = _about(path, header, shapes)
             stored = {name: file.get_tensor(name) for name in shapes}
-    except (safetensors.SafetensorError, OSError) as error:
+    except (safetensors.SafetensorError, OSError, RuntimeError) as error:
         raise ValueError(
             f"{path} is not a complete safetensors file (cut off, or pickled?); nothing in it was "
             "executed. Restore the file, or train again"
