@@ -50,7 +50,10 @@ def extrapolated(step: dict, quantity: str, photos: int) -> tuple[float, float, 
 
 
 def table(record: dict | None) -> pd.DataFrame | None:
-    """Steps x time and memory for SHOWN photos, as text; "-" where an interval exceeds its value."""
+    """Steps x time and memory for SHOWN photos, as text.
+
+    Extrapolations have a 95% interval; "-" stands for an interval wider than its value.
+    """
     if record is None:
         return None
     steps, columns = record["steps"], {}

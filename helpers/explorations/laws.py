@@ -144,7 +144,7 @@ def time_laws(widths, seconds) -> dict[str, tuple[float, np.ndarray]]:
     fitted = {}
     for name, law in TIME_LAWS.items():
         found, _ = curve_fit(law, widths, seconds, starts[name])
-        fitted[name] = (float(np.sqrt(np.mean((law(widths, *found) - seconds) ** 2))), found)
+        fitted[name] = (np.sqrt(np.mean((law(widths, *found) - seconds) ** 2)), found)
     return fitted
 
 
@@ -158,7 +158,7 @@ def law_curves(widths, seconds) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 def exponential_over_square(widths, seconds) -> float:
     """Residual of the exponential law over that of the square law: below 1 it fits better."""
     fitted = time_laws(widths, seconds)
-    return fitted["exponential"][0] / fitted["square"][0]
+    return float(fitted["exponential"][0] / fitted["square"][0])
 
 
 def last_over_trend(widths, seconds) -> float:

@@ -121,7 +121,7 @@ def recorded() -> tuple[dict[str, pd.DataFrame], str]:
 
 
 def precision() -> tuple[pd.DataFrame, str]:
-    """The record of `benchmarks/precision.py`, float32 against bfloat16, and its result in words."""
+    """The record of `benchmarks/precision.py`: its table and its result in words."""
     record = results.load(PRECISION)
     table, environment = pd.DataFrame(**record["precision"]), record["environment"]
     lines = [

@@ -61,7 +61,9 @@ def _measure(builds: dict, repeats: int, label: str) -> list[dict[str, float]]:
     devices.keep_memory()
     lightness = 255 * torch.rand(BATCH, 1, HEIGHT, WIDTH)
     ab = torch.rand(BATCH, 2, HEIGHT, WIDTH).to(memory_format=torch.channels_last)
-    networks = {name: build().to(memory_format=torch.channels_last) for name, build in builds.items()}
+    networks = {
+        name: build().to(memory_format=torch.channels_last) for name, build in builds.items()
+    }
     adams = {name: torch.optim.Adam(net.parameters(), fused=True) for name, net in networks.items()}
     rounds = []
     for _ in tqdm(range(repeats + 1), desc=f"timing {label}", leave=False):
