@@ -94,12 +94,16 @@ def summary(record: dict | None) -> str:
         ]
         for quantity in ("seconds", "peak_mib", "disk_mib")
     }
-    return (
+    text = (
         f"Measured with {', '.join(f'{n:,}' for n in counts)} photos on {machine['cores']} cores "
         f"({machine['cpu']}).\nBeyond the measured sizes, values are extrapolated, with 95% "
-        "confidence intervals.\n"
-        f"At the upper ends of these intervals, all {SHOWN[-1]:,} photos need "
-        f"{sum(most['seconds']) / 3600:.1f} hours of {HOURS} (each step once), "
-        f"{max(most['peak_mib']) / 1024:.1f} of {limits['memory_gib']:.0f} GiB of memory, and "
-        f"{sum(most['disk_mib']) / 1024:.0f} of {limits['disk_gib']:.0f} GiB of disk."
+        "confidence intervals."
     )
+    if np.isfinite([value for values in most.values() for value in values]).all():
+        text += (
+            f"\nAt the upper ends of these intervals, all {SHOWN[-1]:,} photos need "
+            f"{sum(most['seconds']) / 3600:.1f} hours of {HOURS} (each step once), "
+            f"{max(most['peak_mib']) / 1024:.1f} of {limits['memory_gib']:.0f} GiB of memory, and "
+            f"{sum(most['disk_mib']) / 1024:.0f} of {limits['disk_gib']:.0f} GiB of disk."
+        )
+    return text

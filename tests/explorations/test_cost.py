@@ -103,6 +103,13 @@ def test_the_summary_names_the_machine_and_compares_all_photos_with_its_limits(k
     assert "6.1 of 16 GiB of memory" in summary and "61 of 50 GiB of disk" in summary
 
 
+def test_the_summary_leaves_out_what_cannot_be_extrapolated():
+    made = step(1, [100, 200], seconds=lambda n: n, peak_mib=lambda n: n)
+    assert "62,058" not in cost.summary(record(any=made)) and "-" in set(
+        cost.table(record(any=made)).loc["any"]
+    )
+
+
 def test_without_a_record_there_is_no_table_but_the_command_that_makes_one():
     assert cost.table(None) is None
     assert "benchmarks/cost.py" in cost.summary(None) and "\n" not in cost.summary(None)

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import curve_fit
 
 from helpers import paths
 from helpers.explorations import laws
@@ -46,16 +45,14 @@ def test_a_perfect_exponential_has_r_squared_1():
     assert laws.exponential_fall(falling(20)) > 0.9999
 
 
-def test_r_squared_agrees_with_a_general_fitter():
+def test_r_squared_agrees_with_a_grid_search():
     noisy = falling(25) + np.random.default_rng(1).normal(0, 0.5, 375)
     means = moving_average(noisy, published=False)[:52]
-    x = np.arange(9.0, 61.0)
-
-    def curve(x, floor, height, time):
-        return floor + height * np.exp(-x / time)
-
-    found, _ = curve_fit(curve, x, means, p0=(2, 3, 25))
-    expected = 1 - np.sum((means - curve(x, *found)) ** 2) / np.sum((means - means.mean()) ** 2)
+    squares = []
+    for time in np.geomspace(1, 1000, 2000):
+        design = np.column_stack([np.ones(52), np.exp(-np.arange(52) / time)])
+        squares.append(np.linalg.lstsq(design, means)[1].item())
+    expected = 1 - min(squares) / np.sum((means - means.mean()) ** 2)
     assert laws.exponential_fall(noisy) == pytest.approx(expected, abs=1e-4)
 
 
@@ -106,11 +103,15 @@ def test_each_law_is_found_where_it_holds():
     assert laws.exponential_over_square(widths, nearly) > 10
 
 
-def test_exponential_law_agrees_with_a_general_fitter():
-    widths, seconds = laws.published_times()
-    found, _ = curve_fit(lambda k, a, b: a * np.exp(b * k), widths[:4], seconds[:4], p0=(0.03, 0.3))
-    _, ours = laws.time_laws(widths[:4], seconds[:4])["exponential"]
-    np.testing.assert_allclose(ours, found, rtol=0.01)
+def test_both_laws_agree_with_a_grid_search():
+    widths, seconds = (values[:4] for values in laws.published_times())
+    fitted, rates = laws.time_laws(widths, seconds), np.linspace(0, 2, 4001)
+    designs = [np.exp(rate * widths)[:, None] for rate in rates]
+    squares = [np.linalg.lstsq(design, seconds)[1].item() for design in designs]
+    assert fitted["exponential"][0] == pytest.approx(np.sqrt(min(squares) / 4), rel=1e-3)
+    assert fitted["exponential"][1][1] == pytest.approx(rates[np.argmin(squares)], abs=1e-3)
+    line = np.polynomial.Polynomial.fit(widths**2, seconds, 1).convert()
+    np.testing.assert_allclose(fitted["square"][1], line.coef, rtol=1e-4)
 
 
 @pytest.mark.parametrize("law", ["exponential", "square"])
