@@ -48,7 +48,7 @@ def in_turn(run: Run, name: str, builds: dict[str, Callable[[], nn.Module]]) -> 
         "rounds": run.profile.timing_repeats,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
-        "code": paths.code_key("model", "explorations"),
+        "code": paths.code_key("model", "explorations/timings.py", "explorations/studies.py"),
     }
     kept = results.load(path) if path.exists() else {}
     if kept.get("key") != key:
