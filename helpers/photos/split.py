@@ -2,9 +2,12 @@
 
 import re
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PLACES, PHOTOS = 10, 24  # fewer cannot be split
 STRETCH = 70  # places, about: the length of one cycle of test, validation and training
@@ -51,7 +54,7 @@ def too_few(have: str, needed: str) -> str:
     )
 
 
-def split_photos(photos: pd.DataFrame, lightness: np.ndarray) -> pd.Series:
+def split_photos(photos: "pd.DataFrame", lightness: np.ndarray) -> "pd.Series":
     """The split of each photo (columns place, extra): that of its place, extra ones for training.
 
     Of two photos that are near-duplicates on different sides, the one that matters less leaves
