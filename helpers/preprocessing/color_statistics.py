@@ -20,6 +20,14 @@ EDGES = np.arange(-60, 61, 2)  # of the bins, in ab units
 THUMBNAILS = paths.MEASURED / "thumbnails_ab_histogram.json"
 BATCH = 100  # photos in memory at a time
 GRAY = 10  # chroma below which a pixel looks gray
+LABELS = {
+    "std_a": "standard deviation of a (ab units)",
+    "std_b": "standard deviation of b (ab units)",
+    "colorfulness": "colorfulness, mean over photos",
+    "gray_mse": "squared error of gray (report's scale)",
+    "gray_share": "share of pixels with chroma below 10",
+    "luma_difference": "mean |Pillow's luma - 2.55 L| (of 255)",
+}
 
 
 def histogram(prepared: PreparedSet) -> np.ndarray:
