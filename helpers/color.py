@@ -8,15 +8,16 @@ colors of the sRGB gamut. A picture is H x W; arrays of colors end in 3 (RGB, La
 import warnings
 
 import numpy as np
-from skimage.color import lab2rgb, rgb2lab
+import skimage.color  # loads its parts when they are used
 
 AB_OFFSET = 128.0
 L_STEPS = 2.55  # stored lightness is 2.55 L, so that white is 255
+GRAY_CHROMA = 2.0  # ab units; a gray picture exceeds it in at most one pixel of a hundred
 
 
 def split_lab(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """RGB (... x 3, 8 bits or floats in 0..1) to L (..., 0..100) and ab (... x 2), float32."""
-    lab = rgb2lab(rgb).astype(np.float32)
+    lab = skimage.color.rgb2lab(rgb).astype(np.float32)
     return lab[..., 0], lab[..., 1:]
 
 
@@ -28,7 +29,8 @@ def join_lab(lightness: np.ndarray, ab: np.ndarray) -> np.ndarray:
     lab = np.concatenate([np.asarray(lightness)[..., None], ab], axis=-1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # about the clipping
-        return np.rint(lab2rgb(lab.astype(np.float64)) * 255).clip(0, 255).astype(np.uint8)
+        rgb = skimage.color.lab2rgb(lab.astype(np.float64))
+    return np.rint(rgb * 255).clip(0, 255).astype(np.uint8)
 
 
 def store_lightness(lightness: np.ndarray) -> np.ndarray:
@@ -59,3 +61,8 @@ def unit_to_ab(unit: np.ndarray) -> np.ndarray:
 def chroma(ab: np.ndarray) -> np.ndarray:
     """Chroma sqrt(a^2 + b^2) of ab (... x 2)."""
     return np.hypot(ab[..., 0], ab[..., 1])
+
+
+def is_gray(ab: np.ndarray) -> bool:
+    """Whether a picture with these ab (... x 2) has no color."""
+    return bool((chroma(ab) > GRAY_CHROMA).mean() <= 0.01)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import PIL
+import skimage.color  # loads its parts when they are used
 from filelock import FileLock
-from skimage.color import deltaE_ciede2000, rgb2lab
 from tqdm import tqdm
 
 from .. import paths
@@ -93,7 +93,8 @@ def decoder_error(prepared: PreparedSet) -> dict[str, float]:
         path = prepared.path(index)
         fast, exact = shrink(path, size, factor), shrink(path, size, factor, exact=True)
         steps.append(np.abs(fast.astype(float) - exact))
-        delta_e.append(deltaE_ciede2000(rgb2lab(fast), rgb2lab(exact)))
+        lab = (skimage.color.rgb2lab(rgb) for rgb in (fast, exact))
+        delta_e.append(skimage.color.deltaE_ciede2000(*lab))
     return {
         "steps_mean": float(np.mean(steps)),
         "steps_max": float(np.max(steps)),

@@ -6,15 +6,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import skimage.color  # loads its parts when they are used
 from PIL import Image
-from skimage.color import deltaE_ciede2000
 
 from .. import color
 from ..photos import decode
 from ..photos.decode import BadPhotoError
 from .geometry import FACTOR, SIZE, crop_box
 
-GRAY_CHROMA = 2.0  # a photo is gray if at most one pixel in a hundred exceeds it
 NO_CLASS = 255  # of photos without classes
 
 
@@ -57,7 +56,7 @@ def prepare_photo(
         data = Path(path).read_bytes()
         rgb, crop = _shrink(decode.opened(data), size, factor)
         lightness, ab = color.split_lab(rgb)
-        if (color.chroma(ab) > GRAY_CHROMA).mean() <= 0.01:
+        if color.is_gray(ab):
             return "gray already: there is no color to learn from"
         stored = color.store_lightness(lightness), color.store_ab(ab)
         return Thumbnail(
@@ -149,7 +148,7 @@ def _rounding(lightness, ab, stored_lightness, stored_ab) -> dict:
     loaded = color.load_lightness(stored_lightness), color.load_ab(stored_ab)
     exact = np.concatenate([lightness[..., None], ab], axis=-1)
     rounded = np.concatenate([loaded[0][..., None], loaded[1]], axis=-1)
-    difference = deltaE_ciede2000(exact, rounded)
+    difference = skimage.color.deltaE_ciede2000(exact, rounded)
     return {
         "delta_e_mean": float(difference.mean()),
         "delta_e_max": float(difference.max()),
