@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..controls import mask
 from . import controls, ground, lots, nature, people, vehicles
 from .canvas import Canvas
 from .materials import CLASS_ID
@@ -34,7 +35,7 @@ def render(place: int, view: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     _draw_things(canvas, street, [thing for thing in things if abs(thing.x) <= street.line])
     rng = np.random.default_rng([*street.seed, 9, index, view])
     picture, classes = shade(canvas, street.weather, street.roofs, rng)
-    classes[controls.mask()] = CLASS_ID["none"]
+    classes[mask()] = CLASS_ID["none"]
     return controls.draw(picture, -camera.yaw), classes
 
 
