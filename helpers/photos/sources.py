@@ -108,7 +108,7 @@ def _rendered(images: int, workers: int | None) -> Source:
 
     places = -(-images // len(VIEWS))
     folder = paths.RAW / "synthetic"
-    version = paths.code_key("photos/synthetic")
+    version = paths.code_key("photos/controls.py", "photos/synthetic")
     marker = folder / "version.txt"
     if folder.exists() and not (marker.exists() and marker.read_text() == version):
         shutil.rmtree(folder)

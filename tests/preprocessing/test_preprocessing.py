@@ -194,7 +194,7 @@ def test_rendered_streets_bring_their_classes():
         classes = np.zeros((1025, 1281), np.uint8)
         classes[:510] = int(path.stem[-1])
         Image.fromarray(classes).save(raw / "classes" / f"{path.stem}.png")
-    (raw / "version.txt").write_text(paths.code_key("photos/synthetic"))
+    (raw / "version.txt").write_text(paths.code_key("photos/controls.py", "photos/synthetic"))
     prepared = prepare("synthetic", 40, workers=1)
     assert prepared.classes.shape == (40, 88, 112)
     assert prepared.class_names == synthetic.CLASSES

@@ -3,11 +3,12 @@
 import numpy as np
 
 from ..controls import mask
-from . import controls, ground, lots, nature, people, vehicles
-from .canvas import Canvas
-from .materials import CLASS_ID
-from .shading import shade
+from .drawing import controls
+from .drawing.canvas import Canvas
+from .drawing.materials import CLASS_ID
+from .drawing.shading import shade
 from .street import REACH, Street, Thing, lay_out, locate
+from .things import ground, lots, nature, people, vehicles
 from .traffic import traffic
 
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..controls import SAVED
+from ...controls import SAVED
 
 WIDTH, HEIGHT = SAVED  # as Street View photos; their last row and column are black
 NEAR = 0.3

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ..controls import CONTROLS, SAVED
+from ...controls import CONTROLS, SAVED
 
 BLUE = (92, 122, 190, 255)
 WHITE = (255, 255, 255, 255)
