@@ -6,10 +6,9 @@ for comparison. With each, rare colors can be weighted up (`bins.class_weights`)
 Shapes: B photos of H x W, chroma at half size h x w, Q bins; ab in ab units.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import bins
@@ -31,20 +30,21 @@ class Regression(StreetUnet):
 
 
 def new_model(
-    sets: list,  # training.Photos
+    stored: Sequence[Tensor],
     dropout: float = 0.1,
-    widths=WIDTHS,
+    widths: Sequence[int] = WIDTHS,
     head: str = "bins",
     context: bool = True,
 ) -> StreetUnet:
-    """A network whose bins and prior are those of the training photos, and which predicts it.
+    """A fresh network whose bins and prior are those of the training photos.
 
-    A regression begins with the mean color instead. Without `context` no block is scaled by what
-    the whole picture looks like. Raises ValueError for an unknown head.
+    stored: ab of the photos as stored (uint8, N x H x W x 2), one tensor a set. head: one of
+    HEADS. It predicts the prior at first; a regression predicts the mean color. context: whether
+    blocks are scaled by the whole picture. Raises ValueError for an unknown head.
     """
     if head not in HEADS:
         raise ValueError(f"no head {head!r}: take one of {', '.join(HEADS)}")
-    half = torch.cat([halve(photos.ab).permute(0, 2, 3, 1).reshape(-1, 2) for photos in sets])
+    half = torch.cat([halve(ab).permute(0, 2, 3, 1).reshape(-1, 2) for ab in stored])
     centers = bins.used_centers((half + 128).round().to(torch.uint8).numpy())
     prior = bins.prior(bins.table_rows(half), bins.encoding_table(centers))
     kind = StreetUnet if head == "bins" else Regression
@@ -57,43 +57,6 @@ def new_model(
         model.head.bias.copy_(start)
         model.head.weight.mul_(0.1)
     return model
-
-
-def loss_function(model: StreetUnet, head: str = "bins", weighted: bool = True) -> Callable:
-    """The loss of an output against ab (B x 2 x h x w), on the model's device."""
-    device = model.centers.device
-    table = bins.encoding_table(model.centers.cpu()).to(device)
-    weights = bins.class_weights(model.prior) if weighted else torch.ones_like(model.prior)
-    if head == "bins":
-        return lambda output, ab: cross_entropy(output, ab, table, weights)
-    power = {"l2": 2, "l1": 1}[head]
-    each = table @ weights
-    return lambda output, ab: regression_loss(output, ab, each, power)
-
-
-def cross_entropy(logits: Tensor, ab: Tensor, table: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy of logits (B x Q x h x w) against ab (B x 2 x h x w), rare bins weighted up.
-
-    table (65536 x Q): `bins.encoding_table`; weights (Q): `bins.class_weights`. The logits are
-    those of the plain posterior: adding log w before weighting by w leaves the minimum there,
-    and moves the effort to rare colors.
-    """
-    flat = logits.permute(0, 2, 3, 1).reshape(-1, logits.shape[1])
-    return F.cross_entropy(flat + weights.log(), table[_rows(ab)], weight=weights)
-
-
-def regression_loss(output: Tensor, ab: Tensor, weights: Tensor, power: int) -> Tensor:
-    """Weighted mean of |output - ab| ** power, in units of SCALE.
-
-    output and ab: B x 2 x h x w, ab units; weights (65536) of the true colors, as in rows of
-    `bins.encoding_table`.
-    """
-    each = ((output - ab) / SCALE).abs().pow(power).mean(dim=1)
-    return (each.flatten() * weights[_rows(ab)]).mean()
-
-
-def _rows(ab: Tensor) -> Tensor:
-    return bins.table_rows(ab.permute(0, 2, 3, 1).reshape(-1, 2))
 
 
 def at_half(model: StreetUnet, lightness: Tensor, point: OperatingPoint | None = None) -> Tensor:

@@ -1,26 +1,33 @@
-"""One loop for every network: recipes, batches, checkpoints, devices, operating points."""
+"""One training loop for every network: recipes, batches, checkpoints, devices, operating points."""
 
 from .batches import Photos
-from .fitting import fit
 from .headline import (
+    Groups,
+    Trained,
     colorize_cnn,
     constant_losses,
-    curve_claims,
+    groups,
     moving_average,
-    predict,
     published,
+    street_unet,
 )
-from .recipe import Fitted, Recipe
+from .loop import Fitted, fit
+from .recipe import PUBLISHED, STREET_UNET, TRAINED, Recipe
 
 __all__ = [
+    "PUBLISHED",
+    "STREET_UNET",
+    "TRAINED",
     "Fitted",
+    "Groups",
     "Photos",
     "Recipe",
+    "Trained",
     "colorize_cnn",
     "constant_losses",
-    "curve_claims",
     "fit",
+    "groups",
     "moving_average",
-    "predict",
     "published",
+    "street_unet",
 ]

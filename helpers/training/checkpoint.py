@@ -1,22 +1,24 @@
-"""How does a fit survive Ctrl-C and a kill, and when may its checkpoint be used?
+"""Checkpoints: a training run survives Ctrl-C and a kill, and is resumed to the same weights.
 
-A checkpoint is one file, written whole: a dictionary of tensors and plain values that
-`torch.load(weights_only=True)` reads, so that reading one never runs code. It carries the key of
-what it was made from and serves nothing else.
+A checkpoint is a SHA-256 followed by what `torch.save` wrote: tensors and plain values, which
+`torch.load(weights_only=True)` reads without running code. It carries the key of everything that
+decides how the training run ends, and is used for nothing else.
 """
 
 import hashlib
+import io
 import json
 import pickle
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import nn
 
 from .. import paths
@@ -25,45 +27,71 @@ INTERVAL = 10.0  # seconds between checkpoints: what a kill loses at most
 
 
 def key(model: nn.Module, **parts) -> str:
-    """A hash of everything that decides how a fit ends.
+    """A hash of everything that decides how a training run ends.
 
-    `model` is fresh: its structure, initial weights and source count, as do the sources of this
-    package's training and convolutions, and `parts` (plain values, whatever JSON holds).
+    Counted are the fresh model's structure and weights, `parts` (values that JSON holds), the
+    version of PyTorch, and the code of the rooms that train.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(json.dumps([parts, repr(model), torch.__version__], sort_keys=True).encode())
+    code = paths.code_key("color.py", "model", "training")
+    digest = hashlib.sha256()
+    digest.update(json.dumps([parts, repr(model), torch.__version__, code]).encode())
     for name, weights in model.state_dict().items():
         digest.update(name.encode())
-        digest.update(weights.numpy().tobytes())
-    digest.update(paths.code_key("color.py", "model", "training").encode())
-    return digest.hexdigest()
+        digest.update(weights.cpu().numpy().tobytes())
+    return digest.hexdigest()[:32]
 
 
-def fingerprint(*arrays: np.ndarray, rows: np.ndarray) -> str:
-    """A hash of the chosen rows of arrays, read a thousand at a time."""
-    digest = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        for start in range(0, len(rows), 1000):
-            digest.update(np.ascontiguousarray(array[rows[start : start + 1000]]).tobytes())
-    return digest.hexdigest()
+def fingerprint(photos) -> str:
+    """A hash of `batches.Photos` in their order."""
+    digest = hashlib.sha256()
+    for start in range(0, len(photos), 1000):
+        for array in photos.take(np.arange(start, min(start + 1000, len(photos)))):
+            digest.update(np.ascontiguousarray(array.cpu()).data)
+    return digest.hexdigest()[:32]
 
 
 def load(path: Path, expected: str) -> dict | None:
-    """The state kept at `path`, or None where there is none for the key `expected`.
+    """The state at `path`, or None if there is none for the key `expected`.
 
-    A file that cannot be read counts as none: the work is done again.
+    A damaged file is set aside as `<name>.damaged` with one sentence, and counts as none.
     """
     try:
-        kept = torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, EOFError, RuntimeError, pickle.UnpicklingError):
+        data = path.read_bytes()
+    except FileNotFoundError:
         return None
-    return kept["state"] if isinstance(kept, dict) and kept.get("key") == expected else None
+    digest, content = data[:32], data[32:]
+    kept = None
+    if hashlib.sha256(content).digest() == digest:
+        with suppress(pickle.UnpicklingError):
+            kept = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    if kept is None:
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        print(f"{path.name} is damaged or of another version: set aside as {aside.name}")
+        return None
+    return kept["state"] if kept["key"] == expected else None
 
 
 def save(path: Path, expected: str, state: dict) -> None:
-    """Keep `state` (tensors and plain values) under the key `expected`, whole or not at all."""
+    """Write `state` (tensors and plain values) under the key `expected`, whole or not at all."""
+    content = io.BytesIO()
+    torch.save({"key": expected, "state": state}, content)
     with paths.full_disk_named(path.parent), paths.whole(path) as part:
-        torch.save({"key": expected, "state": state}, part)
+        data = content.getbuffer()
+        with open(part, "wb") as file:
+            file.write(hashlib.sha256(data).digest())
+            file.write(data)
+
+
+@contextmanager
+def held(path: Path | None) -> Iterator[None]:
+    """Hold the lock of a checkpoint: who wants the same fit waits, and finds it done."""
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        yield
 
 
 class Pace:
@@ -83,10 +111,10 @@ class Pace:
 
 @contextmanager
 def pace() -> Iterator[Pace]:
-    """Hold Ctrl-C back until the batch at work is done, so that what is kept is consistent.
+    """Delay Ctrl-C until the current batch is done, so that the checkpoint is consistent.
 
     The block saves when the pace says so and leaves when it is interrupted; KeyboardInterrupt is
-    then raised from here. Outside of the main thread signals are none of ours.
+    raised afterwards. Only the main thread can handle signals; elsewhere Ctrl-C is not delayed.
     """
     held = Pace()
     if threading.current_thread() is not threading.main_thread():

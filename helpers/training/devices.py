@@ -1,7 +1,10 @@
-"""On which device does a model learn, with how many threads, and in what kind of step?
+"""Devices: where a network learns, with how many threads, and in how many processes.
 
-What is here for GPUs follows PyTorch's documentation and was tested on the CPU with stand-ins; on
-a GPU it was neither run nor measured.
+Under `torchrun`, every process computes the gradients of its share of a batch, PyTorch's
+DistributedDataParallel averages them, and all take the same step. One difference remains on
+CPUs: batch norm there sees only the share of its own process, so that `street_unet` learns
+slightly differently in two processes of 8 photos than in one of 16. On GPUs SyncBatchNorm sees
+the whole batch. Nothing here has been run on a GPU yet.
 """
 
 import ctypes
@@ -10,34 +13,46 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from .. import paths
 from ..model.predict import usable_device
-from . import distributed
-
-WARM = 3  # steps before the one that is captured, as PyTorch's documentation has it
 
 
 def asked() -> torch.device:
-    """Where the notebooks train: on the CPU, unless ./run_all.sh was told otherwise."""
+    """The device on which notebooks train: the CPU, unless ./run_all.sh was given another."""
     return usable_device(os.environ.get(paths.DEVICE) or "cpu")
 
 
-def faster_threads(step: Callable[[], object], repeats: int = 5) -> int:
-    """Set the number of threads, one or as many as now, with which `step` is faster; return it.
+@functools.cache
+def keep_memory() -> None:
+    """Make glibc's malloc keep freed memory, so that a step's arrays stay mapped.
 
-    Medians of a few steps in a row, after one that warms up. Cores that others use can make two
-    threads slower than one.
+    Otherwise every page of them is returned and cleared again in every step. Other allocators
+    are left alone.
+    """
+    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(trim_threshold, 2**31 - 1)
+        libc.mallopt(mmap_max, 0)
+
+
+def faster_threads(step: Callable[[], object], repeats: int = 5) -> int:
+    """Set the number of threads, one or the current number, with which `step` is faster.
+
+    Returns it. Cores that other programs use can make two threads slower than one.
     """
     seconds = {}
     for threads in {torch.get_num_threads(), 1}:
         torch.set_num_threads(threads)
         times = []
-        for _ in range(1 + repeats):
+        for _ in range(1 + repeats):  # the first warms up
             began = time.perf_counter()
             step()
             times.append(time.perf_counter() - began)
@@ -47,88 +62,82 @@ def faster_threads(step: Callable[[], object], repeats: int = 5) -> int:
     return fastest
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, kept: dict) -> None:
-    """Take up the state of an optimizer, which may have been on another device."""
-    own = ("lr", "capturable")
-    pairs = zip(kept["param_groups"], optimizer.param_groups)
-    groups = [group | {name: here[name] for name in own} for group, here in pairs]
-    optimizer.load_state_dict(kept | {"param_groups": groups})
+def in_group() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
 
 
-def rate(value: float, device: torch.device) -> float | Tensor:
-    """A learning rate that changes, as an optimizer takes it whose steps may be captured."""
-    return torch.tensor(value, device=device) if device.type == "cuda" else value
+def ranks() -> int:
+    """How many processes train together."""
+    return distributed.get_world_size() if in_group() else 1
 
 
-def set_rate(group: dict, value: float) -> None:
-    """Change the learning rate of an optimizer's group of parameters, in place on a GPU."""
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(value)
-    else:
-        group["lr"] = value
+def rank() -> int:
+    """The number of this process, from 0. The first writes files and prints."""
+    return distributed.get_rank() if in_group() else 0
 
 
-def graphed(step: Callable[..., Tensor], device: torch.device) -> Callable[..., Tensor]:
-    """`step` as a CUDA graph where one process has one GPU, else as it is."""
-    alone = device.type == "cuda" and distributed.ranks() == 1
-    return Graphed(step) if alone else step
+@contextmanager
+def group(device: torch.device) -> Iterator[torch.device]:
+    """Join the processes that torchrun started, if it did; yields this process's device.
 
-
-class Graphed:
-    """A step of training as one CUDA graph, so that its hundreds of launches are one.
-
-    `step` takes the tensors of a batch and returns the loss as a tensor; all batches have one
-    shape, and nothing in it may wait for the device. The first calls run it as it is, on a stream
-    aside; then it is captured. The tensor returned is overwritten by the next call. Where capture
-    fails, one sentence says so and steps go on as they are.
+    Gradients travel by NCCL between GPUs, everything else by gloo.
     """
-
-    def __init__(self, step: Callable[..., Tensor]):
-        self.step, self.calls = step, 0
-        self.graph = self.loss = None
-        self.batch: list[Tensor] = []
-
-    def __call__(self, *batch: Tensor) -> Tensor:
-        self.calls += 1
-        if self.calls <= WARM:
-            return self._aside(batch)
-        if self.calls == WARM + 1:
-            self._capture(batch)
-        if self.graph is None:
-            return self.step(*batch)
-        for kept, given in zip(self.batch, batch):
-            kept.copy_(given)
-        self.graph.replay()
-        return self.loss
-
-    def _aside(self, batch: tuple[Tensor, ...]) -> Tensor:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            loss = self.step(*batch)
-        torch.cuda.current_stream().wait_stream(stream)
-        return loss
-
-    def _capture(self, batch: tuple[Tensor, ...]) -> None:
-        self.batch = [tensor.clone() for tensor in batch]
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with torch.cuda.graph(graph):  # records, computes nothing
-                self.loss = self.step(*self.batch)
-            self.graph = graph
-        except RuntimeError as error:
-            print(f"no CUDA graph, each step is launched piece by piece ({error})")
+    if not (distributed.is_available() and distributed.is_torchelastic_launched()):
+        yield device
+        return
+    gpu = device.type == "cuda"
+    if gpu:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    store, number, size = next(distributed.rendezvous("env://"))
+    if os.environ["GROUP_WORLD_SIZE"] == "1":
+        # Restarted processes find the addresses of dead ones in torchrun's store
+        # (github.com/pytorch/pytorch/issues/135712). Several machines count restarts apart:
+        # they need TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 instead.
+        store = distributed.PrefixStore(os.environ["TORCHELASTIC_RESTART_COUNT"], store)
+    backend = "cpu:gloo,cuda:nccl" if gpu else "gloo"
+    distributed.init_process_group(backend, store=store, rank=number, world_size=size)
+    try:
+        yield device
+    finally:
+        distributed.destroy_process_group()
 
 
-@functools.cache
-def keep_memory() -> None:
-    """Tell glibc's malloc to keep freed memory: a step's arrays then stay mapped.
+def part(count: int) -> slice:
+    """The share of this process in `count` things that all processes have."""
+    return slice(count * rank() // ranks(), count * (rank() + 1) // ranks())
 
-    Given back and asked for anew, every page of them is cleared again, step after step. Other
-    allocators are left alone.
-    """
-    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(mmap_max, 0)
+
+def total(numbers: Tensor) -> Tensor:
+    """The sum over all processes of numbers on the CPU."""
+    if in_group():
+        distributed.all_reduce(numbers)
+    return numbers
+
+
+def from_first(make: Callable[[], object]) -> object:
+    """What `make` returns in the first process, in all of them."""
+    made = [make() if rank() == 0 else None]
+    if in_group():
+        distributed.broadcast_object_list(made, src=0)
+    return made[0]
+
+
+def check(batch_size: int, key: str) -> None:
+    """Raise ValueError in all processes unless they can share batches and have the same `key`."""
+    if batch_size % ranks():
+        raise ValueError(f"{ranks()} processes cannot share {batch_size} photos equally")
+    keys = [key] * ranks()
+    if in_group():
+        distributed.all_gather_object(keys, key)
+    if len(set(keys)) > 1:
+        raise ValueError("the processes do not have the same photos, recipe and code")
+
+
+def shared(model: nn.Module) -> nn.Module:
+    """The model, with gradients averaged over all processes of the group, if there is one."""
+    if not in_group():
+        return model
+    if next(model.parameters()).is_cuda:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return DistributedDataParallel(model)

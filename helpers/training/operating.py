@@ -1,8 +1,7 @@
-"""At which operating points is `street_unet` read?
+"""Operating points: how one set of weights is read, chosen on validation photos.
 
-One set of weights, two answers, both chosen on validation photos and never on the test:
-`street_unet_accurate` has the lowest error, `street_unet` is as colorful as the photos are at a
-bounded price in error. Fidelity alone rewards gray, colorfulness alone rewards confetti.
+`street_unet_accurate` has the lowest error; `street_unet` is as colorful as the photos are, at a
+bounded price in error. Error alone rewards gray, colorfulness alone rewards random colors.
 """
 
 import itertools
@@ -16,12 +15,13 @@ from ..model.street_unet import OperatingPoint, StreetUnet, ab_at_half, posterio
 TEMPERATURES = (0.38, 0.5, 0.7, 1.0, 1.3)
 REBALANCES = (0.0, 0.5, 0.75, 1.0, 1.25)
 GAINS = (1.0, 1.15)
-CHROMA_RATIO = (0.85, 1.05)  # what counts as being as colorful as the truth
-PRICE = 1.25  # error allowed, over that of the accurate point
+CHROMA_RATIO = (0.85, 1.05)  # the range that counts as colorful as ground truth
+PRICE = 1.25  # largest error of the colorful point, relative to the accurate one
+AT_ONCE = 32  # photos in one pass
 
 
 class Validation:
-    """Validation photos, and how a model colors them.
+    """Validation photos and the network's posteriors for them.
 
     lightness: N x H x W and truth: N x H x W x 2, both as stored (uint8).
     """
@@ -32,7 +32,7 @@ class Validation:
         self.gray = np.square(self.truth).mean()
         self.chroma = color.chroma(self.truth).mean()
         self.colorfulness = metrics.colorfulness(color.join_lab(self.light, self.truth))
-        parts = np.array_split(self.light / 100, -(-len(lightness) // 32))
+        parts = np.array_split(self.light / 100, -(-len(lightness) // AT_ONCE))
         self.logs = [posterior(model, torch.from_numpy(part)[:, None]) for part in parts]
 
     def ab(self, point: OperatingPoint) -> np.ndarray:
@@ -58,10 +58,10 @@ def choose(
 ) -> dict[str, OperatingPoint]:
     """The two operating points, chosen on validation photos (N x H x W and N x H x W x 2, uint8).
 
-    Accurate: the temperature and rebalance of lowest error, gain 1. The other: of the points
-    whose chroma ratio lies in CHROMA_RATIO and whose error is at most PRICE times the accurate
-    one's, that of the smallest colorfulness gap; where there is none, the one whose chroma ratio
-    comes nearest, of lowest error among several.
+    `street_unet_accurate`: the temperature and rebalance of lowest error, with gain 1.
+    `street_unet`: among the points whose chroma ratio lies in CHROMA_RATIO and whose error is at
+    most PRICE times the accurate one's, the one with the smallest colorfulness gap. If there is
+    none, the point whose chroma ratio comes closest, and of several the one of lowest error.
     """
     photos = Validation(model, lightness, truth)
     points = [OperatingPoint(*x) for x in itertools.product(TEMPERATURES, REBALANCES, GAINS)]
@@ -70,7 +70,6 @@ def choose(
     low, high = CHROMA_RATIO
 
     def off(point: OperatingPoint) -> float:
-        """How far the chroma ratio lies outside of its range."""
         ratio = errors[point][1]
         return max(low - ratio, ratio - high, 0)
 

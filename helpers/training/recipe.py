@@ -1,74 +1,114 @@
-"""What decides how a network learns colors, and what does its fit give?"""
+"""Recipes: everything that decides how a network is trained."""
 
+import math
 from dataclasses import dataclass
 
-import pandas as pd
-import torch.nn.functional as F
-from torch import nn
+import numpy as np
 
-LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
+from ..model.street_unet import WIDTHS
+
+LOSSES = {"colorize_cnn": ("mse", "l1"), "street_unet": ("bins", "l2", "l1")}
+CHANGES = ("none", "mirror", "all")
+# The schedule of `street_unet`: corners of a polygon over 830 batches, as shares of the rate.
+CORNERS = (0, 99, 600, 720, 830)
+HEIGHTS = (0.01, 1, 1, 0.7, 0)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to fit: Adam at one rate on batches of shuffled photos.
+    """How to train a network. Without arguments it is the report's published recipe.
 
-    loss: "mse" or "l1", both in the report's scale, (ab + 128) / 255.
-    batches: end after so many; None where epochs decide.
-    epochs: end after so many passes over the photos, or earlier, after `patience` passes without
-        a lower validation loss.
-    bfloat16: multiply and add with 16 bits where PyTorch's autocast does.
-    Without arguments it is the published recipe.
+    network: "colorize_cnn", the report's, or "street_unet".
+    loss: "mse" or "l1" in the report's scale, (ab + 128) / 255, for `colorize_cnn`; for
+        `street_unet` "bins" (a distribution over ab bins), "l2" or "l1" (ab itself).
+    rate: learning rate of AdamW, which is Adam where weight_decay is 0.
+    batch_size: photos in a batch, over all processes.
+    batches, epochs: the end, exactly one of them.
+    patience: end after so many epochs without a lower validation loss.
+    seed: of the initial weights and of every random draw.
+    sampling: "passes" shuffles the photos and takes each once per epoch; "draws" takes them at
+        random, with replacement.
+    falling: the rate rises, stays, and falls to 0 (`rate_at`); otherwise it is constant.
+    clip: largest norm of the gradients.
+    average: share of the running average of the weights that each batch keeps. The averaged
+        weights are the result. None: the weights of the epoch that validated best, or the last.
+    changes: augmentation, see `batches.vary`.
+    extra_share: share of a batch that comes from the extra photos.
+    bfloat16: multiply with 16 bits, where PyTorch's autocast does.
+    weighted, widths, dropout, context: of `street_unet`, see `model.heads.new_model`.
     """
 
+    network: str = "colorize_cnn"
     loss: str = "mse"
-    learning_rate: float = 1e-5
+    rate: float = 1e-5
     batch_size: int = 16
     batches: int | None = 375
     epochs: int | None = None
     patience: int | None = None
+    seed: int = 0
+    sampling: str = "passes"
+    falling: bool = False
+    weight_decay: float = 0.0
+    beta2: float = 0.999
+    clip: float = math.inf
+    average: float | None = None
+    changes: str = "none"
+    extra_share: float = 0.0
     bfloat16: bool = False
+    weighted: bool = True
+    widths: tuple[int, ...] = WIDTHS
+    dropout: float = 0.1
+    context: bool = True
 
     def __post_init__(self):
-        if self.loss not in LOSSES:
-            raise ValueError(f"no loss {self.loss!r}: take one of {', '.join(LOSSES)}")
+        known = LOSSES.get(self.network)
+        if known is None:
+            raise ValueError(f"no network {self.network!r}: use one of {', '.join(LOSSES)}")
+        for name, options in (("loss", known), ("changes", CHANGES)):
+            value = getattr(self, name)
+            if value not in options:
+                raise ValueError(f"no {name} {value!r}: use one of {', '.join(options)}")
         if (self.batches is None) == (self.epochs is None):
             raise ValueError("a recipe ends after batches or after epochs: give one of the two")
+        for name in ("batch_size", "batches", "epochs", "patience"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: give 1 or more")
+        if not 0 < self.rate < math.inf:
+            raise ValueError(f"the learning rate is {self.rate}: give a number above 0")
+        for name in ("weight_decay", "dropout", "extra_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: give 0 or more, below 1")
+        if self.average is not None and not 0 <= self.average < 1:
+            raise ValueError(f"average is {self.average}: give 0 or more, below 1")
 
     def length(self, photos: int) -> int:
-        """Batches at most, for so many photos."""
+        """The largest number of batches, for so many photos."""
         return self.batches if self.epochs is None else self.end_of(self.epochs, photos)
 
     def end_of(self, epoch: int, photos: int) -> int:
-        """Batches done when pass number `epoch` (from 1) over so many photos is done."""
+        """Batches done at the end of `epoch` (from 1) over so many photos."""
         return -(-epoch * photos // self.batch_size)
 
+    def rate_at(self, batch: int, length: int) -> float:
+        """Learning rate of a batch (from 0) out of `length`."""
+        if not self.falling:
+            return self.rate
+        return self.rate * float(np.interp(batch * CORNERS[-1] / length, CORNERS, HEIGHTS))
 
-@dataclass(frozen=True)
-class Fitted:
-    """What a fit gave.
 
-    model: in evaluation mode; with validation photos it has the weights of the best epoch.
-    history: a row per batch: batch (from 0), epoch (from 1), loss (of that batch, before its
-        step), validation (the loss on the validation photos where an epoch ended, else NaN).
-    seconds: of training and validating, all sittings together.
-    """
-
-    model: nn.Module
-    history: pd.DataFrame
-    seconds: float
-    batches: int
-    photos_seen: int
-
-    @property
-    def epochs(self) -> pd.DataFrame:
-        """Complete epochs, where they were validated.
-
-        Columns: epoch (from 1), batches (done at its end), loss (mean of its batches),
-        validation, best (true for the epoch whose weights the model has).
-        """
-        groups = self.history.groupby("epoch")
-        table = groups.agg(batches=("batch", "max"), loss=("loss", "mean"))
-        table["batches"] += 1
-        table = table.join(groups.validation.last()).dropna().reset_index()
-        return table.assign(best=table.validation.rank(method="first") == 1)
+PUBLISHED = Recipe()
+TRAINED = Recipe(rate=1e-3, batches=None, epochs=60, patience=8)
+STREET_UNET = Recipe(  # made the shipped weights, with photos of Cambridge as extra ones
+    network="street_unet",
+    loss="bins",
+    rate=2e-3,
+    batches=6000,
+    sampling="draws",
+    falling=True,
+    weight_decay=0.05,
+    beta2=0.99,
+    clip=5.0,
+    average=0.998,
+    changes="all",
+    extra_share=0.375,
+)
