@@ -95,13 +95,13 @@ def test_other_options_force_and_lost_files_run_again(house):
     assert runs(house) == (3, 5)
 
 
-@pytest.mark.parametrize("name", ["report.html", "results.json", "synthetic-quick/results.json"])
-@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_text("")])
-def test_a_page_or_numbers_that_are_gone_or_empty_are_built_again(house, name, lose):
+def test_a_page_or_numbers_that_are_gone_or_empty_are_built_again(house):
     pipeline.main([])
-    lose(paths.BUILD / name)
-    assert pipeline.main([]) == 0
-    assert (paths.BUILD / name).stat().st_size > 0
+    for name in ("report.html", "results.json", "synthetic-quick/results.json"):
+        for lose in (Path.unlink, lambda path: path.write_text("")):
+            lose(paths.BUILD / name)
+            assert pipeline.main([]) == 0
+            assert (paths.BUILD / name).stat().st_size > 0, name
     assert runs(house) == (1, 1)
 
 
