@@ -23,9 +23,9 @@ from PIL import Image
 from helpers import results
 from helpers.colorize import Colorizer, bleeding
 from helpers.colorize.coloring import WEIGHTS
-from helpers.photos import sources
+from helpers.photos import controls, sources
 from helpers.photos.decode import opened, upright_rgb
-from helpers.preprocessing.geometry import CLEAR_CROP, STREETVIEW_SIZES
+from helpers.preprocessing.geometry import CLEAR_CROP
 
 SIZES = {2: (1632, 1224), 24: (6000, 4000), 100: (11600, 8700)}  # megapixels: width, height
 ROUNDS = 3
@@ -77,7 +77,7 @@ def of(table, chroma: str, way: str, column: str) -> float:
 def picture_of(path: Path) -> np.ndarray:
     """A photo's pixels; of a full-size Street View photo the part without controls."""
     image = upright_rgb(opened(path))
-    return np.asarray(image.crop(CLEAR_CROP) if image.size in STREETVIEW_SIZES else image)
+    return np.asarray(image.crop(CLEAR_CROP) if image.size in controls.SIZES else image)
 
 
 def costs(picture: np.ndarray, weights: Path, count: int) -> dict[str, float]:

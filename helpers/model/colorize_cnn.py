@@ -1,10 +1,14 @@
 """What are the networks: the report's, its variants, and how large is each layer?"""
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from .fast_conv import UpsampledConv2d
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHRINK = 4  # two poolings by 2: sides must be multiples of this
 STEPS = (nn.Conv2d, nn.MaxPool2d, nn.Upsample)
@@ -102,7 +106,7 @@ def _same_size(inputs, outputs, width, padding="replicate", kind=nn.Conv2d) -> n
     return kind(inputs, outputs, width, padding=width // 2, padding_mode=padding)
 
 
-def layer_table(net: nn.Module, size: tuple[int, int] = (88, 112)) -> pd.DataFrame:
+def layer_table(net: nn.Module, size: tuple[int, int] = (88, 112)) -> "pd.DataFrame":
     """One row per step that changes shape or size, in the order of a real forward pass.
 
     Columns: name; kind ("input", "conv", "pool", "upsample", "upsample + conv"); kernel (its
@@ -111,6 +115,8 @@ def layer_table(net: nn.Module, size: tuple[int, int] = (88, 112)) -> pd.DataFra
     square that one output pixel depends on; activation ("ReLU", "Sigmoid" or ""), which changes
     none of this and has no row of its own. `size` is H x W. For networks that are one chain.
     """
+    import pandas as pd
+
     rows = [dict(name="input", kind="input", channels=1, height=size[0], width=size[1])]
     names = {module: name for name, module in net.named_modules()}
     steps: list[nn.Module] = []

@@ -28,6 +28,7 @@ from .. import paths
 from . import bins
 
 FORMAT = "streetside-colorization/street_unet/1"
+SIZE = (112, 88)  # width and height of the photos that it learns from
 WIDTHS = (32, 64, 128, 192)
 
 
