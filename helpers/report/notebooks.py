@@ -171,9 +171,7 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
         if error.ename != "KeyboardInterrupt":
             with paths.whole(failed) as part:
                 nbformat.write(book, part)
-        raise StepFailed(
-            f"{notebook.stem}, cell {count}: {error.ename}: {error.evalue}"
-        ) from error
+        raise StepFailed(f"{notebook.stem}, cell {count}: {error.ename}: {error.evalue}") from error
     except Exception as error:  # a dead kernel, an unknown kernel
         raise StepFailed(f"{notebook.stem}: {type(error).__name__}: {error}") from error
     skipped = unrun_cells(book)

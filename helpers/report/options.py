@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .. import paths
+from ..photos.folder import walk
 
 MB_PER_IMAGE = 0.8  # one full-size JPEG and its prepared share
 MB_OF_PACKAGES = 3000
@@ -53,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
         help="quick (default): 600 photos, one seed; full: up to 6,000 photos, three seeds",
     )
     made.add_argument("--images", type=int, metavar="N", help="use at most N photos")
-    made.add_argument("--seed", type=int, default=0, metavar="S", help="seed of weights and order (0)")
+    made.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="seed of weights and order (0)"
+    )
     made.add_argument(
         "--device",
         choices=["cpu", "auto", "cuda", "mps"],
@@ -101,7 +104,9 @@ def mistake(options: argparse.Namespace) -> str | None:
     if options.seed < 0:
         return f"--seed {options.seed} is negative: give 0 or more."
     if options.update and not is_default(options):
-        return "--update is for the default run only: its notebooks are the ones in git. Leave it out."
+        return (
+            "--update is for the default run only: its notebooks are the ones in git. Leave it out."
+        )
     if not os.access(paths.ROOT, os.W_OK):
         return f"{paths.ROOT} cannot be written: copy it to a folder of your own and run it there."
     return _room_mistake(options)
@@ -112,8 +117,7 @@ def _folder_mistake(option: str, folder: Path) -> str | None:
         return f"{option} {folder}: there is no such folder. Give a folder of photos."
     if not folder.is_dir():
         return f"{option} {folder} is a file: give the folder that holds your photos."
-    names = (name for _, _, files in os.walk(folder, followlinks=True) for name in files)
-    if not any(Path(name).suffix.lower() in paths.PHOTO_ENDINGS for name in names):
+    if all(problem for _, problem in walk(folder)):
         kinds = ", ".join(sorted(paths.PHOTO_ENDINGS))
         return f"{option} {folder} holds no photo ({kinds}): give another folder."
     return None

@@ -17,10 +17,10 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from .. import paths
-from ..results import band_text, load, number_text, sentence
 from ..explorations import cost, tables
 from ..intervals import compared
 from ..metrics import METRICS
+from ..results import band_text, load, number_text, sentence
 from . import page_checks
 from .page_text import PageError, Prose, fill, miss_text, table, training_text
 
@@ -203,7 +203,7 @@ def _appendix() -> list[dict]:
             "title": "Training in bfloat16",
             "text": "bfloat16 keeps about three digits, and some processors multiply it faster. "
             "The benchmark trains with it (--bfloat16) and without it on the same photos.",
-            "caption": "Held-out photos; change: error less that in float32, with 95% intervals.",
+            "caption": "Held-out photos, with 95% confidence intervals. Changes are from float32.",
             "table": Markup(table(tables.readable(halves, change=True).to_html())),
             "summary": summary,
         }

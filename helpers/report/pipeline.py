@@ -86,7 +86,9 @@ def run(options, folder: Path) -> Path:
             print(f"{chapter.label}: nothing changed", flush=True)
     beside = SIDE_BY_SIDE and options.profile == "quick" and options.device == "cpu"
     execute([chapters[name] for name in due], folder, keys, beside)
-    made = [place / name for place in (folder, paths.BUILD) for name in ("report.html", "results.json")]
+    made = [
+        place / name for place in (folder, paths.BUILD) for name in ("report.html", "results.json")
+    ]
     stamp = paths.BUILD / "latest.json"
     key = [folder.name, keys[notebooks[-1].stem], page_key()]
     if due or _text(stamp) != json.dumps([*key, _hash(made)]):
@@ -168,6 +170,7 @@ def photos_read(options) -> list:
     """
     from .. import results  # imported here, so that --help and mistakes need no packages
     from ..photos import sources
+    from ..photos.folder import stamp
 
     images = options.images or results.PROFILES[options.profile].images
     found = []
@@ -176,9 +179,7 @@ def photos_read(options) -> list:
         if data is None or data == "synthetic":
             continue
         source = sources.gather(data, images) if data == "streetview" else sources.find(data)
-        for photo in source.photos:
-            status = photo.path.stat()
-            found.append((photo.file, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        found += [(photo.file, stamp(photo.path)) for photo in source.photos]
         found += source.rejected
     return found
 
