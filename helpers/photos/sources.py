@@ -11,7 +11,7 @@ from .. import paths
 from .folder import walk
 from .split import PLACES, STRETCH, natural_key
 
-RENDERED = 600  # photos, unless asked for another number
+RENDERED = 600  # photos by default
 SCENE_SEED = 0  # of the rendered streets: the set never depends on the seed of a run
 VIEWS = (1, 2, 3, 4)
 

@@ -170,7 +170,7 @@ def test_photos_are_fetched_once_and_called_by_their_name(server, tmp_path, caps
     assert len(server.asked) == 12 and "Fetching" not in capsys.readouterr().err
 
 
-def test_the_server_is_told_who_asks_and_not_crowded(server, tmp_path):
+def test_requests_name_their_sender_and_are_few_at_once(server, tmp_path):
     server.plans = {name: ["slow"] for name in names(16)}
     run(server, names(16), tmp_path)
     assert 2 <= server.most_at_once <= download.CONNECTIONS
@@ -266,7 +266,7 @@ def test_the_address_comes_from_the_variable(server, tmp_path, monkeypatch):
     assert len(server.asked) == 1
 
 
-def test_no_room_is_said_before_anything_is_fetched(server, tmp_path, monkeypatch):
+def test_too_little_room_is_reported_before_the_download(server, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 10**6}))
     with pytest.raises(OSError, match=r"about 9 MB are needed .* --images"):
         run(server, names(12), tmp_path)

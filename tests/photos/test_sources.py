@@ -8,7 +8,7 @@ import pytest
 from photo_samples import encoded, street
 
 from helpers import paths
-from helpers.photos import download, synthetic
+from helpers.photos import synthetic
 from helpers.photos.sources import choose, find, gather, spread
 from helpers.preprocessing import prepare
 
@@ -210,22 +210,20 @@ def test_streets_are_rendered_once_and_again_when_their_code_changes(tmp_path, m
     assert photo.read_bytes() != b"mine"
 
 
-def test_street_view_is_asked_for_stretches_over_the_three_cities(tmp_path, monkeypatch):
+def test_street_view_photos_are_stretches_over_the_three_cities(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RAW", tmp_path)
-    asked = []
-
-    def fetch(names, folder):
-        asked.extend(names)
-        return {names[1]: "the server does not have it"}
-
-    monkeypatch.setattr(download, "fetch", fetch)
+    rows = [f"{place:06d}_{view}.jpg,lacking" for place in range(1, 10344) for view in range(6)]
+    touch(tmp_path / "streetview", "000001_1.jpg")
+    noted = "\n".join(["file,reason", *rows]).replace("000001_1.jpg,lacking\n", "")
+    (tmp_path / "streetview" / "missing.csv").write_text(noted)  # so nothing is downloaded
     source = gather("streetview", 600)
-    assert len(asked) == 600 and len(source.photos) == 599
-    assert source.rejected == [("000001_2.jpg", "the server does not have it")]
-    numbers = sorted({int(name[:6]) for name in asked})
+    assert [photo.file for photo in source.photos] == ["000001_1.jpg"]
+    assert source.rejected[0] == ("000001_2.jpg", "lacking") and len(source.rejected) == 599
+    names = [photo.file for photo in source.photos] + [file for file, _ in source.rejected]
+    numbers = sorted({int(name[:6]) for name in names})
     assert numbers[0] == 1 and numbers[-1] == 10343 and len(numbers) == 150
     assert sum(b - a > 1 for a, b in pairwise(numbers)) == 2
-    assert {name[7] for name in asked} == set("1234")
+    assert {name[7] for name in names} == set("1234")
 
 
 @pytest.mark.skipif(not hasattr(os, "fsencode") or sys.platform != "linux", reason="bytes as names")

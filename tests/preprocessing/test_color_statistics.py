@@ -48,7 +48,7 @@ def test_the_command_writes_numbers_that_the_notebook_reads(tmp_path, monkeypatc
     assert np.shape(written["counts"]) == np.shape(committed["counts"]) == (60, 60)
 
 
-def test_the_committed_thumbnails_are_as_gray_as_was_said():
+def test_the_committed_thumbnails_have_the_published_statistics():
     measured = color_statistics.thumbnails()["statistics"]
     assert measured["std_a"] == pytest.approx(5.8, rel=0.05)
     assert measured["std_b"] == pytest.approx(10.7, rel=0.05)

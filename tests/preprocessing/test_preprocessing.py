@@ -233,7 +233,7 @@ def test_no_usable_photo_is_one_sentence(tmp_path):
         prepare(tmp_path / "bad", workers=1)
 
 
-def test_no_room_is_said_before_the_work(folder, monkeypatch):
+def test_too_little_room_is_reported_before_the_work(folder, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 1000}))
     with pytest.raises(OSError, match=r"MB are needed .* are free: make room"):
         prepare(folder, workers=1)
