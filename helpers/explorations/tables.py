@@ -77,7 +77,7 @@ def head_sentences(table: pd.DataFrame, point: str, base: str = "bins, weighted"
     kinds = {"better": [], "worse": [], "not distinguishable": []}
     for row in rows.drop(index=base).itertuples():
         kinds[compared(row.change_low, row.change_high)].append(f"{row.Index} ({_change(row)})")
-    lines = [f"  {kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
+    lines = [f"  {kind}: {'; '.join(names)}" for kind, names in kinds.items() if names]
     return "\n".join([f"{point}, compared with {base} ({_error(rows.loc[base])})", *lines])
 
 
