@@ -1,4 +1,4 @@
-"""The networks: the report's `ColorizeCNN`, and `StreetUnet` over ab bins."""
+"""The networks, the color bins and the baselines that they are compared with."""
 
 from .as_published import AsPublished
 from .colorize_cnn import ColorizeCNN, ReachCNN, layer_table

@@ -1,4 +1,4 @@
-"""What did the report's code do, word for word? For comparison: nothing is trained with it here."""
+"""The report's network in the report's own code, as a reference. Nothing is trained with it."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 class AsPublished(nn.Module):
-    """The report's network, as its code stands in the report."""
+    """The report's network, its code copied unchanged."""
 
     def __init__(self):
         super().__init__()

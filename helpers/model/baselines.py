@@ -1,27 +1,32 @@
-"""What does a guess cost that knows nothing, or that only copies?
+"""Baselines: predictions that use no network, and two simple ways to make colors more vivid.
 
-Every prediction is ab in ab units, float32, N x H x W x 2, as a network's would be. Stored
-pictures are lightness uint8 N x H x W (2.55 L) and ab uint8 N x H x W x 2 (ab + 128).
+Stored photos are lightness uint8 N x H x W (2.55 L) and ab uint8 N x H x W x 2 (ab + 128).
+Predictions are ab in ab units, float32, N x H x W x 2.
 """
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import color
 from ..photos.split import fingerprints
-from ..preprocessing import PreparedSet
 
-RNG = 20141009  # of the copies: fixed, so that a run's seed leaves the baselines alone
-SHOWN = 50  # the largest ab of a picture that the report showed
+if TYPE_CHECKING:
+    from ..preprocessing import PreparedSet
+
+RNG = 20141009  # of the copies: fixed, so that baselines do not depend on the run's seed
+SHOWN = 50  # the largest ab of a picture in the report's figures
 
 
-def baselines(prepared: PreparedSet, indices: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """`gray`, `mean`, `random_copy` and `nearest_copy` for the photos `indices`, one of each.
+def baselines(prepared: "PreparedSet", indices: np.ndarray) -> dict[str, list[np.ndarray]]:
+    """Predictions of `gray`, `mean`, `random_copy` and `nearest_copy` for the photos `indices`.
 
-    They know the training photos alone. Copies come from another place.
+    Each is a list of one prediction, where a network has one a seed. They use the training photos
+    alone, and copies come from another place. Raises ValueError where there is nothing to copy.
     """
     train = prepared.indices("train")
     if not len(train):
-        raise ValueError("the prepared set has no training photos: give more places")
+        raise ValueError("the prepared set has no training photos: give photos of more places")
     shape = (len(indices), *prepared.ab.shape[1:])
     places = prepared.photos.place.to_numpy()
     elsewhere = places[indices][:, None] != places[train]
@@ -37,34 +42,35 @@ def baselines(prepared: PreparedSet, indices: np.ndarray) -> dict[str, list[np.n
 
 
 def mean_color(ab: np.ndarray) -> np.ndarray:
-    """The one color (2, ab units) with the least square error over stored photos."""
+    """The color (2, ab units) with the least squared error over stored photos: their mean."""
     return color.load_ab(ab).mean(axis=(0, 1, 2), dtype=np.float64).astype(np.float32)
 
 
 def random_copy(ab: np.ndarray, allowed: np.ndarray) -> np.ndarray:
-    """The colors of a random one of the stored photos, for each row of `allowed` (N x photos)."""
-    _needs_one(allowed)
-    luck = np.random.default_rng(RNG).random(allowed.shape)
-    return color.load_ab(ab[np.where(allowed, luck, -1).argmax(axis=1)])
+    """For each row of `allowed` (N x photos), the colors of a random allowed stored photo.
+
+    Raises ValueError for a row that allows none.
+    """
+    _check_any(allowed)
+    draws = np.random.default_rng(RNG).random(allowed.shape)
+    return color.load_ab(ab[np.where(allowed, draws, -1).argmax(axis=1)])
 
 
 def nearest_copy(
     lightness: np.ndarray, others: np.ndarray, ab: np.ndarray, allowed: np.ndarray
 ) -> np.ndarray:
-    """The colors of the photo most alike in lightness: one of `others`, whose colors are `ab`.
+    """For each stored lightness, the colors `ab` of the allowed photo with the nearest lightness.
 
-    Alike is the correlation of cells of 4 x 4 pixels (split.fingerprints). `allowed`, N x others,
-    says which may be copied.
+    Nearest is the highest correlation between cells of 4 x 4 pixels (`split.fingerprints`) with
+    `others`. `allowed` is N x others. Raises ValueError for a row that allows none.
     """
-    _needs_one(allowed)
-    alike = fingerprints(lightness) @ fingerprints(others).T
-    return color.load_ab(ab[np.where(allowed, alike, -2).argmax(axis=1)])
+    _check_any(allowed)
+    correlation = fingerprints(lightness) @ fingerprints(others).T
+    return color.load_ab(ab[np.where(allowed, correlation, -2).argmax(axis=1)])
 
 
 def matching_gain(ab: np.ndarray, truth: np.ndarray) -> float:
-    """The factor that gives predictions the mean chroma of the truth (stored), on validation
-    photos: "L2 times a constant", the cheapest way from dull to vivid.
-    """
+    """The factor that gives predictions the mean chroma of the ground truth (stored)."""
     return float(color.chroma(color.load_ab(truth)).mean() / color.chroma(ab).mean())
 
 
@@ -74,6 +80,6 @@ def stretch(ab: np.ndarray) -> np.ndarray:
     return ab * (SHOWN / np.maximum(largest, np.float32(1e-6)))
 
 
-def _needs_one(allowed: np.ndarray) -> None:
+def _check_any(allowed: np.ndarray) -> None:
     if not allowed.any(axis=1).all():
         raise ValueError("no photo of another place to copy from: give photos of more places")

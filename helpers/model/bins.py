@@ -1,10 +1,10 @@
-"""How does a color become a class, and a distribution over classes a color again?
+"""Color bins: colors to distributions over bins of the ab plane, and distributions to colors.
 
 Colorization as classification after Zhang, Isola and Efros, "Colorful Image Colorization",
-ECCV 2016 (section 2.2): the ab plane is cut into bins of 10 x 10 units, a color becomes a soft
-distribution over its 5 nearest bins, rare bins are weighted up, and the prediction is the
+ECCV 2016 (section 2.2). The ab plane is divided into bins of 10 x 10 units. A color becomes a soft
+distribution over its 5 nearest bins, rare bins get larger weights, and the prediction is the
 annealed mean of the bins. Rounding the sRGB gamut to the grid gives 261 bins here (the paper
-says 313); streets use fewer, so `used_centers` keeps those that the training photos need.
+reports 313). Streets use fewer: `used_centers` returns those that the training photos need.
 
 Arrays of ab end in 2; Q is the number of bins; logits and probabilities are B x Q x h x w.
 """
@@ -17,59 +17,56 @@ from torch import Tensor
 
 from .. import color
 
-STEP = 10
+STEP = 10  # ab units
 NEIGHBORS = 5
-SIGMA = 5.0
+SIGMA = 5.0  # ab units
 COUNTED = 64  # photos whose colors are counted at once
 MIX = 0.5  # the paper's lambda: how much of the prior is replaced by a uniform one
 
 
 @functools.cache
-def gamut_centers(step: int = STEP) -> Tensor:
-    """Centers (Q x 2, ab units) of the bins that hold a color of the sRGB gamut; not to change."""
+def gamut_centers() -> Tensor:
+    """Centers (Q x 2, ab units) of the bins that hold a color of the sRGB gamut. Read only."""
     levels = np.linspace(0, 1, 86, dtype=np.float32)
     rgb = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
     _, ab = color.split_lab(rgb)
-    cells = np.unique(np.rint(ab.reshape(-1, 2) / step).astype(np.int64), axis=0)
-    return torch.from_numpy(cells * step).float()
+    cells = np.unique(np.rint(ab.reshape(-1, 2) / STEP).astype(np.int64), axis=0)
+    return torch.from_numpy(cells * STEP).float()
 
 
-def used_centers(ab: np.ndarray, share: float = 1e-5, step: int = STEP) -> Tensor:
-    """Centers (Q x 2) of the gamut's bins that hold at least `share` of the colors `ab`.
+def used_centers(ab: np.ndarray, share: float = 1e-5) -> Tensor:
+    """Centers (Q x 2, ab units) of the gamut's bins that hold at least `share` of the colors `ab`.
 
     ab: stored colors (... x 2, uint8) of training photos.
     """
-    cells = np.rint(color.load_ab(ab).reshape(-1, 2) / step).astype(np.int64)
+    cells = np.rint(color.load_ab(ab).reshape(-1, 2) / STEP).astype(np.int64)
     found, counts = np.unique(cells, axis=0, return_counts=True)
-    kept = torch.from_numpy(found[counts >= share * len(cells)] * step).float()
-    gamut = {tuple(c) for c in gamut_centers(step).tolist()}
+    kept = torch.from_numpy(found[counts >= share * len(cells)] * STEP).float()
+    gamut = {tuple(c) for c in gamut_centers().tolist()}
     return torch.stack([c for c in kept if tuple(c.tolist()) in gamut])
 
 
-def soft_encode(
-    ab: Tensor, centers: Tensor, neighbors: int = NEIGHBORS, sigma: float = SIGMA
-) -> Tensor:
+def soft_encode(ab: Tensor, centers: Tensor) -> Tensor:
     """Colors (N x 2, ab units) to distributions (N x Q) over their nearest bins.
 
-    Each of the `neighbors` nearest bins gets exp(-d^2 / (2 sigma^2)), d its distance; then
-    they are scaled to sum to 1.
+    Each of the 5 nearest bins gets exp(-d^2 / (2 sigma^2)) at distance d, with sigma 5 ab units;
+    the values are then scaled to sum to 1.
     """
-    nearest = torch.cdist(ab, centers).topk(min(neighbors, len(centers)), largest=False)
-    # Relative to the nearest one: a color far from all bins must not vanish in float32.
+    nearest = torch.cdist(ab, centers).topk(min(NEIGHBORS, len(centers)), largest=False)
+    # Relative to the nearest one: a color far from all bins must not underflow in float32.
     squared = nearest.values.square() - nearest.values[:, :1].square()
-    shares = torch.softmax(-squared / (2 * sigma**2), dim=1)
+    shares = torch.softmax(-squared / (2 * SIGMA**2), dim=1)
     return torch.zeros(len(ab), len(centers)).scatter_(1, nearest.indices, shares)
 
 
 def encoding_table(centers: Tensor) -> Tensor:
     """`soft_encode` of every stored color: row 256 a + b (a, b in 0..255) of 65536 x Q."""
-    stored = torch.cartesian_prod(torch.arange(256.0), torch.arange(256.0))
-    return torch.cat([soft_encode(part - 128, centers) for part in stored.split(8192)])
+    return torch.cat([soft_encode(part, centers) for part in _stored_colors().split(8192)])
 
 
 def table_rows(ab: Tensor) -> Tensor:
     """Rows of `encoding_table` for colors in ab units (... x 2), to the nearest whole unit."""
-    stored = (ab + 128).round().clamp(0, 255).long()
+    stored = (ab + color.AB_OFFSET).round().clamp(0, 255).long()
     return stored[..., 0] * 256 + stored[..., 1]
 
 
@@ -86,7 +83,7 @@ def class_weights(prior: Tensor, mix: float = MIX) -> Tensor:
     return weights / (prior * weights).sum()
 
 
-def annealed_mean(logits: Tensor, centers: Tensor, temperature: float = 1.0) -> Tensor:
+def annealed_mean(logits: Tensor, centers: Tensor, temperature: float) -> Tensor:
     """The mean color (B x 2 x h x w, ab units) of softmax(logits / temperature).
 
     At 1 it is the mean of the distribution, near 0 its most likely bin.
@@ -96,18 +93,18 @@ def annealed_mean(logits: Tensor, centers: Tensor, temperature: float = 1.0) -> 
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """Entropy in bits (B x h x w) of softmax(logits): 0 is certain, log2(Q) knows nothing."""
+    """Entropy in bits (B x h x w) of softmax(logits): from 0 (certain) to log2(Q) (uniform)."""
     log_shares = torch.log_softmax(logits, dim=1)
     return -(log_shares.exp() * log_shares).sum(dim=1) / np.log(2)
 
 
 def color_weights(truth: np.ndarray, mix: float = MIX) -> np.ndarray:
-    """How rare each stored color is: 256 x 256 weights, rows a + 128, columns b + 128.
+    """The weight of each stored color by its rarity: 256 x 256, rows a + 128, columns b + 128.
 
-    A color weighs as much as its nearest bin, 1 / ((1 - mix) p + mix / Q) over the Q = 261 bins
-    of the gamut, p their share among `truth` (... x 2, uint8): training photos, so that a model
-    is not judged by weights drawn from its own test. With mix = 0, as in the paper, the rarest
-    color would weigh a million times the commonest; half a uniform share bounds that.
+    A color has the weight of its nearest bin, 1 / ((1 - mix) p + mix / Q) over the Q = 261 bins of
+    the gamut. p is the bin's share in `truth` (... x 2, uint8). Give training photos: weights
+    from the test photos would favor models by their own test. With mix = 0, as in the paper, the
+    rarest color would weigh a million times the most common; a uniform half bounds that.
     """
     stored, centers, nearest = _gamut_bins()
     counts = np.zeros(256 * 256, np.int64)
@@ -121,9 +118,13 @@ def color_weights(truth: np.ndarray, mix: float = MIX) -> np.ndarray:
     return class_weights(prior, mix)[nearest].reshape(256, 256).numpy()
 
 
+def _stored_colors() -> Tensor:
+    """Every stored color in ab units: 65536 x 2, row 256 a + b."""
+    return torch.cartesian_prod(torch.arange(256.0), torch.arange(256.0)) - color.AB_OFFSET
+
+
 @functools.cache
-def _gamut_bins() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Every stored color (65536 x 2, ab units), the bins' centers (Q x 2), each color's bin."""
-    stored = torch.cartesian_prod(torch.arange(256.0), torch.arange(256.0)) - color.AB_OFFSET
-    centers = gamut_centers()
+def _gamut_bins() -> tuple[Tensor, Tensor, Tensor]:
+    """Every stored color (65536 x 2), the bins' centers (Q x 2), each color's nearest bin."""
+    stored, centers = _stored_colors(), gamut_centers()
     return stored, centers, torch.cdist(stored, centers).argmin(dim=1)

@@ -1,10 +1,14 @@
-"""What are the networks: the report's, its variants, and how large is each layer?"""
+"""The report's network, its variants, and a table of what each layer costs."""
 
-import pandas as pd
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from .fast_conv import UpsampledConv2d
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHRINK = 4  # two poolings by 2: sides must be multiples of this
 STEPS = (nn.Conv2d, nn.MaxPool2d, nn.Upsample)
@@ -18,13 +22,14 @@ class ColorizeCNN(nn.Module):
     """The report's network, 1-8-16-32-64-2 channels, with its state dict names conv1 to conv5.
 
     kernel_size: odd width of every kernel; the report used 3.
-    second_half: "sigmoid" as in the report (conv3, conv4 and conv5), or "relu" in all three
-        places, for the report's "prior, we had used only ReLU": outputs then have no upper end.
+    second_half: activation of conv3, conv4 and conv5: "sigmoid" as in the report, or "relu" as
+        before that ("prior, we had used only ReLU"), which leaves outputs without an upper bound.
     padding: "replicate" as in the report, or "zeros".
-    extra_layers: so many further layers of 32 channels with ReLU after conv3, where the picture
-        is smallest: "a deeper network". Their names are deeper.0, deeper.1, ...
-    fast: never write the upsampled pictures (see fast_conv). The same parameters, and the same
-        values and gradients up to rounding.
+    extra_layers: number of further layers of 32 channels with ReLU after conv3, where the picture
+        is smallest ("a deeper network"). Their names are deeper.0, deeper.1, ...
+    fast: compute conv4 and conv5 without the upsampled pictures (see `fast_conv`). Parameters are
+        the same; values and gradients are equal up to rounding.
+    Raises ValueError for another `second_half` or `padding`, or for an even `kernel_size`.
     """
 
     def __init__(
@@ -36,6 +41,8 @@ class ColorizeCNN(nn.Module):
         fast: bool = False,
     ):
         super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel width {kernel_size} is even: take an odd one, such as 3")
         if second_half not in ("sigmoid", "relu"):
             raise ValueError(f'no second half {second_half!r}: take "sigmoid" or "relu"')
         if padding not in ("replicate", "zeros"):
@@ -64,7 +71,7 @@ class ColorizeCNN(nn.Module):
         height, width = x.shape[-2:]
         if height % SHRINK or width % SHRINK:
             raise ValueError(f"{height} x {width} pixels: both must be multiples of {SHRINK}")
-        # pooling first equals the report's ReLU first, in values and gradients, for a quarter
+        # ReLU and max pooling commute; pooling first leaves a quarter of the ReLUs
         x = self.relu(self.pool(self.conv1(x)))  # N x 8 x H/2 x W/2
         x = self.relu(self.pool(self.conv2(x)))  # N x 16 x H/4 x W/4
         x = self.squash(self.conv3(x))  # N x 32 x H/4 x W/4
@@ -75,11 +82,11 @@ class ColorizeCNN(nn.Module):
 
 
 class ReachCNN(nn.Module):
-    """`layers` convolutions of kernel x kernel at full size, every one `width` to `width`.
+    """A stack of `layers` convolutions, kernel x kernel at full size, each of `width` channels.
 
-    A 1 x 1 layer before lifts lightness to `width` channels and one after reads ab off them, so
-    that stacks of equal reach, 1 + layers (kernel - 1) pixels, differ in nothing else. ReLU
-    between, a sigmoid at the end, replicate padding.
+    A 1 x 1 layer before the stack maps lightness to `width` channels, and one after it maps those
+    to ab. The receptive field is 1 + layers (kernel - 1) pixels wide, so stacks of equal reach
+    differ in the stack alone. ReLU between layers, a sigmoid at the end, replicate padding.
     """
 
     def __init__(self, kernel: int, layers: int, width: int):
@@ -102,15 +109,17 @@ def _same_size(inputs, outputs, width, padding="replicate", kind=nn.Conv2d) -> n
     return kind(inputs, outputs, width, padding=width // 2, padding_mode=padding)
 
 
-def layer_table(net: nn.Module, size: tuple[int, int] = (88, 112)) -> pd.DataFrame:
-    """One row per step that changes shape or size, in the order of a real forward pass.
+def layer_table(net: nn.Module, size: tuple[int, int] = (88, 112)) -> "pd.DataFrame":
+    """One row per step that changes shape or size, in the order of a forward pass of `net`.
 
-    Columns: name; kind ("input", "conv", "pool", "upsample", "upsample + conv"); kernel (its
-    width); channels, height, width of the output; parameters; multiply_adds for one photo, as
-    the step really computes them; receptive_field, the side in input pixels of the largest
-    square that one output pixel depends on; activation ("ReLU", "Sigmoid" or ""), which changes
-    none of this and has no row of its own. `size` is H x W. For networks that are one chain.
+    Columns: name; kind ("input", "conv", "pool", "upsample", "upsample + conv"); kernel (width);
+    activation ("ReLU", "Sigmoid" or ""), which has no row of its own; channels, height, width of
+    the output; parameters; multiply_adds for one photo; receptive_field, the side in input pixels
+    of the largest square that one output pixel depends on. `size` is H x W. The network must be
+    one chain of layers.
     """
+    import pandas as pd
+
     rows = [dict(name="input", kind="input", channels=1, height=size[0], width=size[1])]
     names = {module: name for name, module in net.named_modules()}
     steps: list[nn.Module] = []
@@ -157,7 +166,7 @@ def _row(name: str, module: nn.Module, shape: torch.Size, steps: list[nn.Module]
 
 
 def _receptive_field(steps: list[nn.Module]) -> int:
-    """The widest range of input rows behind one output row: it hangs on the row's phase."""
+    """The largest number of input rows behind one output row; it depends on the row's phase."""
     widest = 0
     for row in range(SHRINK):
         low = high = row

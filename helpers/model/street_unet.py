@@ -1,18 +1,19 @@
-"""What is the network that colors streets?
+"""`StreetUnet`, the network that colors streets, its operating points, and its file of weights.
 
-`StreetUnet` reads lightness and gives, at half size, a distribution over ab bins per pixel.
-A U-Net (Ronneberger et al., 2015) of residual blocks: lightness is folded 2 x 2 into channels
-(nothing is lost, a quarter of the cost), then halved three times; at the two smallest sizes
-each block is scaled by what the whole picture looks like (squeeze and excitation, Hu et al.,
-2018), since the color of a wall hangs on the light of the whole.
+The network reads lightness and returns, at half size, a distribution over ab bins per pixel. It is
+a U-Net (Ronneberger et al., 2015) of residual blocks. Lightness is folded 2 x 2 into channels,
+which loses nothing at a quarter of the cost, then halved three times. At the two smallest sizes a
+summary of the whole picture scales each block (squeeze and excitation, Hu et al., 2018), since the
+color of a wall depends on the light of the whole scene.
 
-The logits are those of the plain posterior p(bin | lightness). Training weights rare bins
-(`heads`), and `OperatingPoint` says how much of that weighting a prediction takes back in:
-softmax((logits + rebalance * log w) / temperature), its mean, times gain.
+The logits are those of the plain posterior p(bin | lightness). Training gives rare bins larger
+weights (`heads`), and an `OperatingPoint` sets how much of that weighting a prediction applies:
+the mean of softmax((logits + rebalance * log w) / temperature), times gain.
 
 Shapes: B photos, H x W their size (any), h x w = ceil(H / 2) x ceil(W / 2), Q bins.
 """
 
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -28,11 +29,14 @@ from .. import paths
 from . import bins
 
 FORMAT = "streetside-colorization/street_unet/1"
+SIZE = (112, 88)  # width and height of the photos that it learns from
 WIDTHS = (32, 64, 128, 192)
+WIDEST, MOST_BINS = 1024, 4096  # a file that claims more is refused
+MALFORMED = (LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError)
 
 
 def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution and batch norm, no bias of its own."""
+    """Convolution without bias, then batch norm."""
     layer = nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, bias=False)
     return nn.Sequential(layer, nn.BatchNorm2d(outputs))
 
@@ -44,7 +48,7 @@ class Block(nn.Module):
         super().__init__()
         self.first, self.second = conv(width, width), conv(width, width)
         self.drop = nn.Dropout2d(dropout)
-        nn.init.zeros_(self.second[1].weight)  # starts as the identity
+        nn.init.zeros_(self.second[1].weight)  # the block starts as the identity
         self.gate = None
         if gated:
             self.gate = nn.Sequential(
@@ -102,11 +106,11 @@ def enlarge(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """How logits become a color.
+    """The settings that turn logits into a color.
 
-    temperature: of the annealed mean; 1 is the mean, smaller goes to the most likely bin.
-    rebalance: 0 reads the plain posterior, 1 the one in which rare bins are weighted up.
-    gain: what ab is multiplied by in the end.
+    temperature: of the annealed mean; 1 is the mean, smaller moves toward the most likely bin.
+    rebalance: 0 uses the plain posterior, 1 the posterior in which rare bins have their weights.
+    gain: factor on the resulting ab.
     """
 
     temperature: float = 1.0
@@ -118,7 +122,7 @@ class OperatingPoint:
 def posterior(model: StreetUnet, lightness: Tensor) -> Tensor:
     """Log probabilities (B x Q x h x w) of the bins for lightness (B x 1 x H x W, 0..1).
 
-    Raises ValueError for another shape or for a lightness that is not in 0..1.
+    Raises ValueError for another shape or for lightness outside of 0..1.
     """
     if lightness.ndim != 4 or lightness.shape[1] != 1 or 0 in lightness.shape:
         raise ValueError(f"lightness must be B x 1 x H x W, not {tuple(lightness.shape)}")
@@ -128,7 +132,7 @@ def posterior(model: StreetUnet, lightness: Tensor) -> Tensor:
 
 
 def ab_at_half(model: StreetUnet, logs: Tensor, point: OperatingPoint) -> Tensor:
-    """ab (B x 2 x h x w) that an operating point reads from log probabilities."""
+    """ab (B x 2 x h x w, ab units) at an operating point, from `posterior`'s log probabilities."""
     weights = bins.class_weights(model.prior).log()[:, None, None]
     mean = bins.annealed_mean(logs + point.rebalance * weights, model.centers, point.temperature)
     return mean * point.gain
@@ -145,77 +149,91 @@ def to_size(x: Tensor, height: int, width: int) -> Tensor:
     return full[..., :height, :width]
 
 
-@torch.inference_mode()
-def predict(
-    model: StreetUnet, lightness: Tensor, point: OperatingPoint | None = None
-) -> tuple[Tensor, Tensor]:
-    """ab (B x 2 x H x W, ab units) and entropy (B x H x W, bits) for lightness in 0..1.
-
-    The entropy is that of the plain posterior, whatever the operating point. The model should
-    be in evaluation mode, as `load` returns it.
-    """
-    point = point or OperatingPoint()
-    size = lightness.shape[-2:]
-    logs = posterior(model, lightness)
-    unsure = bins.entropy(logs)[:, None]
-    return to_size(ab_at_half(model, logs, point), *size), to_size(unsure, *size)[:, 0]
-
-
 def save(path: str | Path, model: StreetUnet, meta: dict, points: dict[str, OperatingPoint]):
-    """Write weights, what is known about them (JSON values) and the named operating points.
+    """Write weights, `meta` (JSON values), the named operating points and a checksum of all that.
 
-    Kernels are stored as float16, which halves the file and moves ab by about 0.01 units.
+    Kernels are stored as float16, which halves the file and changes ab by about 0.01 units.
     """
-    state = {k: v for k, v in model.state_dict().items() if not k.endswith("batches_tracked")}
-    state = {k: v.detach().cpu().contiguous() for k, v in state.items()}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in _arrays(model).items()}
     small = {k: v.half() if v.ndim > 1 and k != "centers" else v for k, v in state.items()}
     points = {name: asdict(point) for name, point in points.items()}
-    about = {"widths": model.widths, "operating_points": points, "meta": meta}
+    about = json.dumps({"widths": model.widths, "operating_points": points, "meta": meta})
+    header = {"format": FORMAT, "about": about, "sha256": _checksum(about, small)}
     with paths.whole(path) as part:
-        save_file(small, part, {"format": FORMAT, "about": json.dumps(about)})
+        save_file(small, part, header)
 
 
 def load(
     path: str | Path, device: str | torch.device = "cpu"
 ) -> tuple[StreetUnet, dict, dict[str, OperatingPoint]]:
-    """The model in evaluation mode, its meta and its operating points, from `save`'s file.
+    """The model in evaluation mode, its meta and its operating points, from a file of `save`.
 
-    safetensors holds numbers and text alone, so that nothing in the file is ever executed.
-    Raises FileNotFoundError, or ValueError for a file that is cut off, pickled, of another
-    kind, or whose arrays do not have the shapes of this network.
+    A safetensors file holds numbers and text alone, so nothing in it is executed. Names and
+    shapes are checked before anything is allocated, the checksum where the file has one.
+    Raises FileNotFoundError, or ValueError for a file that is cut off, pickled, damaged, of
+    another kind, or whose arrays do not have the shapes of this network.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"no weights at {path}: give a file that helpers.fit_unet wrote")
+        raise FileNotFoundError(
+            f"no weights at {path}: give a file that python -m helpers.training wrote"
+        )
     try:
         with safetensors.safe_open(path, "pt") as file:
             header = file.metadata() or {}
-            state = {name: file.get_tensor(name).float() for name in file.keys()}
-    except (safetensors.SafetensorError, OSError) as error:
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            widths, meta, points = _about(path, header, shapes)
+            stored = {name: file.get_tensor(name) for name in shapes}
+    except (safetensors.SafetensorError, OSError, RuntimeError) as error:
         raise ValueError(
-            f"{path} is no whole safetensors file (cut off, or pickled?); none of it was run. "
-            "Restore it, or make it again with python -m helpers.fit_unet"
+            f"{path} is not a complete safetensors file (cut off, or pickled?); nothing in it was "
+            "executed. Restore the file, or train again"
         ) from error
-    try:
-        if header["format"] != FORMAT:
-            raise KeyError("format")
-        about = json.loads(header["about"])
-        points = {k: OperatingPoint(**v) for k, v in about["operating_points"].items()}
-        if not all(math.isfinite(p.gain) and p.temperature > 0 for p in points.values()):
-            raise ValueError("operating points")
-        model = StreetUnet(state["centers"], state["prior"], about["widths"])
-        meta = about["meta"]
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise ValueError(f"{path} does not hold weights of street_unet ({FORMAT})") from error
-    wanted = {k: v for k, v in model.state_dict().items() if not k.endswith("batches_tracked")}
-    for name in wanted.keys() | state.keys():
-        found = tuple(state[name].shape) if name in state else "nothing"
-        needed = tuple(wanted[name].shape) if name in wanted else "nothing"
-        if found != needed:
-            raise ValueError(f"{path}: {name} is {found}, but street_unet needs {needed}")
-        if not state[name].isfinite().all():
-            raise ValueError(f"{path}: {name} holds values that are no numbers: train again")
-    if state["centers"].shape != (len(state["prior"]), 2):
-        raise ValueError(f"{path}: centers and prior do not belong to the same bins")
+    if header.get("sha256", "") not in ("", _checksum(header["about"], stored)):
+        raise ValueError(f"{path} is damaged: its checksum does not match. Restore the file")
+    state = {name: tensor.float() for name, tensor in stored.items()}
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise ValueError(f"{path}: {name} holds values that are not numbers: train again")
+    model = StreetUnet(state["centers"], state["prior"], widths)
     model.load_state_dict(state, strict=False)
     return model.eval().to(device), meta, points
+
+
+def _about(path: Path, header: dict, shapes: dict) -> tuple[list, dict, dict]:
+    """Widths, meta and operating points; ValueError unless they and `shapes` fit this network."""
+    try:
+        about = json.loads(header["about"])
+        widths, meta = about["widths"], about["meta"]
+        points = {k: OperatingPoint(**v) for k, v in about["operating_points"].items()}
+        fine = all(
+            math.isfinite(p.gain + p.rebalance) and 0 < p.temperature < math.inf
+            for p in points.values()
+        )
+        count = shapes["prior"][0]
+        small = max(widths) <= WIDEST and count <= MOST_BINS
+        if header["format"] != FORMAT or not isinstance(meta, dict) or not (fine and small):
+            raise ValueError("not from save")
+        with torch.device("meta"):  # shapes alone, no memory
+            expected = _arrays(StreetUnet(torch.empty(count, 2), torch.empty(count), widths))
+    except MALFORMED as error:
+        raise ValueError(f"{path} does not hold weights of street_unet ({FORMAT})") from error
+    needed = {name: tuple(tensor.shape) for name, tensor in expected.items()}
+    for name in sorted(needed.keys() | shapes.keys()):
+        if shapes.get(name) != needed.get(name):
+            found, wanted = (held.get(name, "nothing") for held in (shapes, needed))
+            raise ValueError(f"{path}: {name} is {found}, but street_unet needs {wanted}")
+    return widths, meta, points
+
+
+def _arrays(model: StreetUnet) -> dict[str, Tensor]:
+    """What a file of weights holds: the state without counts of batches."""
+    return {k: v for k, v in model.state_dict().items() if not k.endswith("batches_tracked")}
+
+
+def _checksum(about: str, arrays: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(about.encode())
+    for name, tensor in sorted(arrays.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,7 +1,8 @@
-"""Figures of the network. Takes its table and draws it, computes nothing."""
+"""Figures of chapter 2, the model."""
 
 from matplotlib.patches import Patch, Rectangle
 
+from ..results import Drawing
 from . import COLORS, new
 
 KINDS = {
@@ -10,11 +11,11 @@ KINDS = {
     "pool": COLORS["street_unet_accurate"],
     "upsample": COLORS["street_unet"],
 }
-GAP = 17  # between blocks, in the units of both axes: one pixel of the picture's height
+GAP = 17  # between blocks; a unit of both axes is one pixel of the picture's height
 
 
-def blocks(table):
-    """A block a row of model.layer_table: as high as its picture, wide with its channels."""
+def blocks(table) -> Drawing:
+    """The rows of `model.layer_table` as blocks with the picture's height at that step."""
     figure, axis = new(size=(7.2, 3.3))
     left = 0.0
     for row in table.itertuples():
@@ -37,11 +38,20 @@ def blocks(table):
     axis.set_axis_off()
     handles = [Patch(facecolor=color, edgecolor="k", label=kind) for kind, color in KINDS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-    return figure
+    heights, channels = table.height, table.channels
+    return Drawing(
+        figure,
+        "block_diagram",
+        caption="The report's network, from left to right. A block is as high as the picture at "
+        "that step, and wider for more channels. Its shape is printed below it.",
+        alt=f"{len(table)} blocks in a row: {', '.join(table.name)}. Heights shrink from "
+        f"{heights.max()} to {heights.min()} pixels up to conv3 and grow back; channels grow from "
+        f"{channels.iloc[0]} to {channels.max()} and end at {channels.iloc[-1]}.",
+    )
 
 
-def edges(outputs: dict):
-    """What a network makes of an even gray picture, one panel a padding (2-D arrays, ab units)."""
+def edges(outputs: dict) -> Drawing:
+    """Channel a (H x W, ab units) for a uniform gray picture, one panel for each padding."""
     figure, axes = new(1, len(outputs), size=(6.4, 2.7))
     low = min(values.min() for values in outputs.values())
     high = max(values.max() for values in outputs.values())
@@ -51,4 +61,11 @@ def edges(outputs: dict):
         axis.grid(False)
         axis.set_xlabel("pixels")
     figure.colorbar(image, ax=axes, label="a, ab units", shrink=0.8)
-    return figure
+    return Drawing(
+        figure,
+        "padding_edges",
+        caption="Channel a of the untrained network's output for a uniform gray picture, for "
+        "replicate padding and for zero padding.",
+        alt="Two panels of 112 by 88 pixels. With replicate padding the panel has one color. With "
+        "zero padding a frame of other values runs along all four sides.",
+    )

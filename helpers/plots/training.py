@@ -1,20 +1,21 @@
-"""Figures of the training. Takes curves and draws them, computes nothing."""
+"""Figures of chapter 3, the training."""
 
+from ..results import Drawing
 from . import COLORS, new
 
 
-def over_published(published, ours: dict, constants: dict):
-    """Moving averages of ten batches as the report drew them: its curve and ours, one a seed.
+def over_published(published, ours: dict, constants: dict) -> Drawing:
+    """The report's loss curve and ours, as moving averages of ten batches.
 
-    `constants` gives, by the names of COLORS, the loss of always predicting one color.
+    `ours` holds one array for each seed. `constants` gives, by the names of COLORS, the loss of
+    predicting one color everywhere.
     """
     figure, axis = new()
     axis.plot(published, color=COLORS["truth"], label="the report's curve, its photos")
+    seeds = f"{len(ours)} seed{'s' * (len(ours) > 1)}"
     for number, averages in enumerate(ours.values()):
-        label = f"the same recipe on our photos ({len(ours)} seeds)".replace(
-            "(1 seeds)", "(1 seed)"
-        )
-        axis.plot(averages, color=COLORS["published"], alpha=0.7, label=None if number else label)
+        label = None if number else f"the same recipe on our photos ({seeds})"
+        axis.plot(averages, color=COLORS["published"], alpha=0.7, label=label)
     styles = {"gray": "--", "mean": ":"}
     words = {"gray": "always gray", "mean": "always the mean color"}
     for name, loss in constants.items():
@@ -24,21 +25,31 @@ def over_published(published, ours: dict, constants: dict):
     axis.set_ylabel("MSE, report's scale, mean of ten batches")
     axis.set_ylim(0)
     axis.legend()
-    return figure
+    return Drawing(
+        figure,
+        "published_recipe_loss",
+        caption="Loss of the published recipe on our photos, and the curve that the report "
+        "published. The photos differ, so the levels cannot be compared. The lines are for our "
+        "training photos.",
+        alt="Loss against batch number, 0 to 375. Both curves start with a peak, which comes from "
+        "counting missing batches as zero, then fall and flatten out. A dashed and a dotted line "
+        "mark the loss of always gray and of always the mean color.",
+    )
 
 
-def learning_curves(epochs: dict, gray: float):
-    """Training and validation loss of each epoch, one pair of lines a seed, the best marked.
+def learning_curves(epochs: dict, gray: float) -> Drawing:
+    """Training and validation loss for each epoch, one pair of lines a seed, the best marked.
 
-    `epochs` gives training.Fitted.epochs by seed; `gray` is gray's loss on the validation photos.
+    `epochs` gives `training.Fitted.epochs` by seed. `gray` is the loss of always gray on the
+    validation photos.
     """
     figure, axis = new()
     for number, table in enumerate(epochs.values()):
         first = number == 0
         color = COLORS["colorize_cnn"]
-        label = "training photos, while they trained" if first else None
+        label = "training photos, during the epoch" if first else None
         axis.plot(table.epoch, table.loss, color=color, alpha=0.4, label=label)
-        label = "validation photos" if first else None
+        label = "validation photos, after the epoch" if first else None
         axis.plot(table.epoch, table.validation, color=color, label=label)
         best = table[table.best]
         label = "kept: the best epoch" if first else None
@@ -49,21 +60,36 @@ def learning_curves(epochs: dict, gray: float):
     axis.set_ylabel("MSE, report's scale")
     axis.set_ylim(0)
     axis.legend()
-    return figure
+    return Drawing(
+        figure,
+        "learning_curves",
+        caption="Learning curves of colorize_cnn, the report's network trained longer: a pair of "
+        "lines for each seed. Training loss is the mean over the batches of an epoch, while the "
+        "weights still change.",
+        alt="Loss against epoch. Training loss and validation loss fall from the first epochs on "
+        "and level off. A dot marks the epoch whose weights were kept, a dashed line always gray.",
+    )
 
 
-def unet_curves(losses: dict, validated: dict):
+def unet_curves(losses: dict, validated: dict) -> Drawing:
     """Training loss (means of ten batches) and validation error of street_unet, a line a seed.
 
-    `losses` gives values by seed, `validated` by seed the square error over gray's by batch.
+    `validated` gives, by seed, the squared error relative to gray as a Series by batch.
     """
     figure, (left, right) = new(1, 2, size=(7.2, 3))
     for values in losses.values():
         left.plot(range(9, 9 + len(values)), values, color=COLORS["street_unet"], alpha=0.7)
     for errors in validated.values():
-        right.plot(errors.keys(), errors.values(), "o-", markersize=3, color=COLORS["street_unet"])
+        right.plot(errors.index, errors, "o-", markersize=3, color=COLORS["street_unet"])
     right.axhline(1, color=COLORS["gray"], linestyle="--", label="always gray")
     left.set(xlabel="batch", ylabel="weighted cross-entropy\n(mean of ten batches)")
-    right.set(xlabel="batch", ylabel="square error, multiples of gray's", ylim=0)
+    right.set(xlabel="batch", ylabel="error relative to gray", ylim=0)
     right.legend()
-    return figure
+    return Drawing(
+        figure,
+        "street_unet_curves",
+        caption="street_unet during training: its loss on augmented photos, and the error of its "
+        "mean color on the validation photos.",
+        alt="Two panels against the batch. Left, the loss falls and flattens. Right, the error "
+        "relative to gray on validation photos falls below the dashed line at one.",
+    )

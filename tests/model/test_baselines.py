@@ -1,4 +1,4 @@
-"""Guesses that know nothing, and copies that come from where they may."""
+"""Baselines use the training photos alone, and copies come from another place."""
 
 from types import SimpleNamespace
 
@@ -47,7 +47,7 @@ def test_no_single_color_is_nearer_to_the_training_photos_than_their_mean(prepar
         assert np.square(true - mean - step).mean() > best
 
 
-def test_the_mean_knows_the_training_photos_alone(prepared):
+def test_the_mean_depends_on_the_training_photos_alone(prepared):
     before = baselines.baselines(prepared, prepared.indices("test"))["mean"][0]
     prepared.ab[prepared.indices("test")] = 0
     np.testing.assert_array_equal(
@@ -75,7 +75,7 @@ def test_random_copies_use_all_that_is_allowed_about_equally(prepared):
     assert (np.abs(counts[[0, 1, 3]] - 800 / 3) < 60).all()
 
 
-def test_the_nearest_copy_finds_a_photo_again_though_it_got_darker(prepared):
+def test_the_nearest_copy_of_a_darkened_photo_is_that_photo(prepared):
     darker = (prepared.lightness * 0.7).astype(np.uint8)
     allowed = np.ones((2 * PLACES, 2 * PLACES), bool)
     found = baselines.nearest_copy(darker, prepared.lightness, prepared.ab, allowed)

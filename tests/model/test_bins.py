@@ -1,4 +1,4 @@
-"""Bins: against loops, closed forms, and what the definitions promise."""
+"""Color bins agree with plain loops and closed forms."""
 
 import math
 

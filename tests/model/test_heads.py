@@ -1,91 +1,80 @@
-"""Heads: their losses against loops, and what a fresh network predicts."""
+"""What a fresh network predicts, with bins or as a regression, and at operating points."""
 
 import pytest
 import torch
 
-from helpers.model import bins, heads
-from helpers.model.street_unet import Block, OperatingPoint, to_size
-from helpers.training.augment import Photos
+from helpers.model import heads
+from helpers.model.street_unet import Block, OperatingPoint, posterior, to_size
 
 WIDTHS = (8, 8, 8, 8)
 
 
 @pytest.fixture(scope="module")
-def photos():
+def ab():
+    """Stored colors of six photos, B x H x W x 2."""
     torch.manual_seed(0)
-    ab = torch.randint(90, 166, (6, 16, 16, 2), dtype=torch.uint8)
-    return Photos(torch.randint(0, 256, (6, 16, 16), dtype=torch.uint8), ab)
+    return torch.randint(90, 166, (6, 16, 24, 2), dtype=torch.uint8)
 
 
-@pytest.mark.parametrize("head, power", [("l2", 2), ("l1", 1)])
-def test_a_weighted_regression_counts_pixels_by_their_true_color(photos, head, power):
-    model = heads.new_model([photos], widths=WIDTHS, head=head)
-    output, ab = 20 * torch.randn(2, 2, 3, 4), torch.randint(-40, 40, (2, 2, 3, 4)).float()
-    weights, total = bins.class_weights(model.prior), 0.0
-    for b in range(2):
-        for y in range(3):
-            for x in range(4):
-                soft = bins.soft_encode(ab[b, :, y, x][None], model.centers)[0]
-                wrong = ((output - ab)[b, :, y, x] / heads.SCALE).abs() ** power
-                total += float((soft * weights).sum() * wrong.mean())
-    found = heads.loss_function(model, head)(output, ab)
-    assert found.item() == pytest.approx(total / 24, rel=1e-4)
+@pytest.fixture(scope="module")
+def lightness():
+    torch.manual_seed(1)
+    return torch.rand(6, 1, 16, 24)
 
 
-def test_without_weights_a_regression_is_the_plain_mean(photos):
-    model = heads.new_model([photos], widths=WIDTHS, head="l2")
-    output, ab = 20 * torch.randn(2, 2, 3, 4), torch.randint(-40, 40, (2, 2, 3, 4)).float()
-    expected = torch.nn.functional.mse_loss(output, ab) / heads.SCALE**2
-    assert heads.loss_function(model, "l2", False)(output, ab).item() == pytest.approx(
-        expected.item(), rel=1e-5
-    )
-
-
-def test_a_fresh_regression_predicts_about_the_mean_color(photos):
-    model = heads.new_model([photos], widths=WIDTHS, head="l2").eval()
-    ab = heads.colors(model, photos.lightness[:, None] / 255)
-    assert ab.shape == (6, 2, 16, 16)
-    mean = photos.ab.float().mean(dim=(0, 1, 2)) - 128
-    assert torch.allclose(ab.mean(dim=(0, 2, 3)), mean, atol=10)
-
-
-def test_of_a_point_a_regression_has_the_gain_alone(photos):
-    model = heads.new_model([photos], widths=WIDTHS, head="l1").eval()
-    light = photos.lightness[:, None] / 255
-    plain = heads.colors(model, light)
-    assert torch.allclose(
-        heads.colors(model, light, OperatingPoint(0.3, 1.0, 1.5)), 1.5 * plain, atol=1e-4
-    )
-
-
-def test_bins_are_read_at_the_point_that_is_asked_for(photos):
-    model = heads.new_model([photos], widths=WIDTHS).eval()
-    light = photos.lightness[:1, None] / 255
-    with torch.inference_mode():
-        shares = torch.softmax(model(light) / 0.5, dim=1)
-    mean = torch.einsum("bqhw,qc->bchw", shares, model.centers)
-    found = heads.colors(model, light, OperatingPoint(temperature=0.5))
-    assert torch.allclose(found, to_size(mean, 16, 16), atol=1e-3)
-
-
-def test_without_context_no_block_sees_the_whole_picture(photos):
-    blocks = [
-        sum(isinstance(b, Block) and b.gate is not None for b in model.modules())
-        for model in (heads.new_model([photos], context=c, widths=WIDTHS) for c in (True, False))
-    ]
-    assert blocks == [5, 0]
-
-
-def test_an_unknown_head_is_refused(photos):
-    with pytest.raises(ValueError, match="no head 'l3'"):
-        heads.new_model([photos], head="l3")
-
-
-def test_a_regression_that_has_learned_nothing_predicts_the_mean_color_of_any_shape():
-    ab = torch.randint(140, 200, (3, 16, 24, 2), dtype=torch.uint8)
-    lightness = torch.zeros(3, 16, 24, dtype=torch.uint8)
-    model = heads.new_model([Photos(lightness, ab)], widths=WIDTHS, head="l1").eval()
+def untrained(ab, head="bins"):
+    """A network whose output does not depend on the photo yet."""
+    model = heads.new_model([ab], widths=WIDTHS, head=head).eval()
     torch.nn.init.zeros_(model.head.weight)
-    found = heads.colors(model, lightness[:, None] / 255)
+    return model
+
+
+@pytest.mark.parametrize("head", ["l2", "l1"])
+def test_an_untrained_regression_predicts_the_mean_color(ab, lightness, head):
+    found = heads.colors(untrained(ab, head), lightness)
     mean = (ab.float() - 128).mean(dim=(0, 1, 2))[:, None, None]
-    assert torch.allclose(found, mean.expand(3, 2, 16, 24), atol=0.01)
+    assert torch.allclose(found, mean.expand(6, 2, 16, 24), atol=0.01)
+
+
+def test_untrained_bins_are_the_prior_of_the_photos(ab, lightness):
+    model = untrained(ab)
+    assert model.prior.sum().item() == pytest.approx(1, abs=1e-5)
+    shares = posterior(model, lightness).exp()
+    prior = model.prior.clamp_min(1e-6)
+    expected = (prior / prior.sum())[:, None, None].expand_as(shares)
+    assert torch.allclose(shares, expected, atol=1e-5)
+
+
+def test_photos_of_two_sets_count_as_those_of_one(ab):
+    together, apart = (heads.new_model(sets, widths=WIDTHS) for sets in ([ab], [ab[:2], ab[2:]]))
+    assert torch.equal(together.centers, apart.centers)
+    assert torch.allclose(together.prior, apart.prior)
+
+
+def test_only_the_gain_of_an_operating_point_changes_a_regression(ab, lightness):
+    model = heads.new_model([ab], widths=WIDTHS, head="l1").eval()
+    plain = heads.colors(model, lightness)
+    found = heads.colors(model, lightness, OperatingPoint(0.3, 1.0, 1.5))
+    assert torch.allclose(found, 1.5 * plain, atol=1e-4)
+
+
+def test_a_temperature_divides_the_logits(ab, lightness):
+    model = heads.new_model([ab], widths=WIDTHS).eval()
+    with torch.inference_mode():
+        shares = torch.softmax(model(lightness) / 0.5, dim=1)
+    mean = torch.einsum("bqhw,qc->bchw", shares, model.centers)
+    found = heads.colors(model, lightness, OperatingPoint(temperature=0.5))
+    assert torch.allclose(found, to_size(mean, 16, 24), atol=1e-3)
+
+
+def test_without_context_no_block_depends_on_the_whole_picture(ab):
+    gated = [
+        sum(isinstance(b, Block) and b.gate is not None for b in model.modules())
+        for model in (heads.new_model([ab], context=c, widths=WIDTHS) for c in (True, False))
+    ]
+    assert gated == [5, 0]
+
+
+def test_an_unknown_head_is_refused(ab):
+    with pytest.raises(ValueError, match="no head 'l3'"):
+        heads.new_model([ab], head="l3")

@@ -1,10 +1,9 @@
-"""The network is the report's, and its table says what it really does."""
+"""The network equals the report's, and the table of its layers is correct."""
 
 import pytest
 import torch
 
-from helpers.model import ColorizeCNN, ReachCNN, layer_table
-from helpers.model.as_published import AsPublished
+from helpers.model import AsPublished, ColorizeCNN, ReachCNN, layer_table
 
 
 def lightness(height=88, width=112, count=2):
@@ -40,7 +39,7 @@ def test_sides_that_do_not_divide_by_four_are_refused_by_name(size):
         ColorizeCNN()(lightness(*size))
 
 
-def test_relu_throughout_leaves_outputs_without_an_upper_end():
+def test_relu_throughout_leaves_outputs_without_an_upper_bound():
     net = ColorizeCNN(second_half="relu")
     with torch.no_grad():
         for parameter in net.parameters():
@@ -71,8 +70,10 @@ def test_a_deeper_network_has_further_layers_of_32_channels_and_the_same_start()
     assert not torch.equal(deep(lightness()), plain(lightness()))
 
 
-@pytest.mark.parametrize("option", [{"second_half": "tanh"}, {"padding": "reflect"}])
-def test_an_unknown_option_is_refused(option):
+@pytest.mark.parametrize(
+    "option", [{"second_half": "tanh"}, {"padding": "reflect"}, {"kernel_size": 4}]
+)
+def test_an_option_that_makes_no_network_is_refused(option):
     with pytest.raises(ValueError, match="take"):
         ColorizeCNN(**option)
 

@@ -1,15 +1,20 @@
-"""The network: shapes at any size, operating points, and files that can be trusted."""
+"""The network takes pictures of any size, and a file of weights is checked before it is used."""
 
 import json
 import pickle
 import random
+import resource
+import sys
 
+import numpy as np
 import pytest
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 
+from helpers import paths
 from helpers.model import bins, street_unet
+from helpers.model.predict import predict
 from helpers.model.street_unet import OperatingPoint, StreetUnet
 
 CENTERS = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 20.0], [-10.0, -30.0]])
@@ -30,14 +35,24 @@ def weights(model, tmp_path):
     return path
 
 
+def rewritten(weights, arrays=None, about=None, **header):
+    """The file of weights again, with other arrays, other things said about them, or both."""
+    with safetensors.safe_open(weights, "pt") as file:
+        old = file.metadata()
+    about = json.loads(old["about"]) | (about or {})
+    about = {name: value for name, value in about.items() if value is not None}
+    header = {"format": old["format"], "about": json.dumps(about)} | header
+    save_file(arrays or load_file(weights), weights, header)
+
+
 @pytest.mark.parametrize("size", [(88, 112), (1, 1), (17, 33), (50, 97)])
 def test_logits_are_half_the_size_and_colors_the_size_of_any_picture(model, size):
-    lightness = torch.rand(2, 1, *size)
     half = tuple((n + 1) // 2 for n in size)
-    assert model(lightness).shape == (2, 4, *half)
-    ab, entropy = street_unet.predict(model, lightness)
-    assert ab.shape == (2, 2, *size)
-    assert entropy.shape == (2, *size)
+    logs = street_unet.posterior(model, torch.rand(2, 1, *size))
+    assert logs.shape == (2, 4, *half)
+    assert torch.allclose(logs.exp().sum(dim=1), torch.ones(2, *half), atol=1e-5)
+    ab = street_unet.ab_at_half(model, logs, OperatingPoint())
+    assert street_unet.to_size(ab, *size).shape == (2, 2, *size)
 
 
 def test_what_is_padded_does_not_change_a_picture_that_fits(model):
@@ -48,7 +63,7 @@ def test_what_is_padded_does_not_change_a_picture_that_fits(model):
 
 
 def test_the_color_follows_the_whole_picture(model):
-    """Half the picture away, beyond the convolutions' reach, light still counts."""
+    """A change half the picture away, beyond the reach of the convolutions, has an effect."""
     with torch.no_grad():
         for block in model.bottom:
             block.second[1].weight.fill_(1)
@@ -67,11 +82,13 @@ def test_an_operating_point_is_what_its_formula_says(model):
     assert torch.allclose(street_unet.ab_at_half(model, logs, point), expected, atol=1e-4)
 
 
-def test_entropy_does_not_depend_on_the_operating_point(model):
-    lightness = torch.rand(1, 1, 16, 16)
-    _, plain = street_unet.predict(model, lightness)
-    _, vivid = street_unet.predict(model, lightness, OperatingPoint(0.3, 1.5, 2.0))
-    assert torch.equal(plain, vivid)
+def test_chroma_at_half_size_is_the_mean_of_two_by_two_pixels():
+    stored = torch.randint(0, 256, (2, 5, 6, 2), dtype=torch.uint8)
+    half = street_unet.halve(stored)
+    assert half.shape == (2, 2, 3, 3)
+    pixels = stored.float() - 128
+    assert torch.allclose(half[1, :, 1, 2], pixels[1, 2:4, 4:6].mean(dim=(0, 1)))
+    assert torch.allclose(half[0, :, 2, 0], pixels[0, 4, 0:2].mean(dim=0))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +102,7 @@ def test_entropy_does_not_depend_on_the_operating_point(model):
 )
 def test_lightness_of_another_shape_or_scale_is_refused(model, lightness):
     with pytest.raises(ValueError, match="lightness must be"):
-        street_unet.predict(model, lightness)
+        street_unet.posterior(model, lightness)
 
 
 def test_what_is_saved_comes_back(model, weights):
@@ -93,10 +110,8 @@ def test_what_is_saved_comes_back(model, weights):
     assert meta == {"training_mean_ab": [1.0, 2.0]}
     assert points == POINTS
     assert not loaded.training
-    lightness = torch.rand(1, 1, 40, 24)
-    ab, _ = street_unet.predict(model, lightness)
-    again, _ = street_unet.predict(loaded, lightness)
-    assert torch.allclose(ab, again, atol=0.05)
+    lightness = np.random.default_rng(0).integers(0, 256, (2, 40, 24), dtype=np.uint8)
+    np.testing.assert_allclose(predict(loaded, lightness), predict(model, lightness), atol=0.05)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -108,14 +123,14 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_truncated_file_is_refused(weights, share):
     whole = weights.read_bytes()
     weights.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(ValueError, match="no whole safetensors file"):
+    with pytest.raises(ValueError, match="not a complete safetensors file"):
         street_unet.load(weights)
 
 
 def test_bytes_that_are_not_weights_are_refused(tmp_path):
     path = tmp_path / "noise.safetensors"
     path.write_bytes(random.Random(0).randbytes(4096))
-    with pytest.raises(ValueError, match="no whole safetensors file"):
+    with pytest.raises(ValueError, match="not a complete safetensors file"):
         street_unet.load(path)
 
 
@@ -134,7 +149,7 @@ def test_a_pickled_file_is_refused_and_never_run(tmp_path, write):
     path, left = tmp_path / "evil.safetensors", tmp_path / "executed"
     with path.open("wb") as file:
         write(Trap(left), file)
-    with pytest.raises(ValueError, match="no whole safetensors file"):
+    with pytest.raises(ValueError, match="not a complete safetensors file"):
         street_unet.load(path)
     assert not left.exists()
 
@@ -147,59 +162,99 @@ def test_other_safetensors_are_refused(tmp_path):
 
 
 def test_weights_of_a_wrong_shape_are_named(weights):
-    with street_unet.safetensors.safe_open(weights, "pt") as file:
-        header = file.metadata()
-    arrays = load_file(weights)
-    arrays["head.bias"] = torch.zeros(7)
-    save_file(arrays, weights, header)
+    rewritten(weights, load_file(weights) | {"head.bias": torch.zeros(7)})
     with pytest.raises(ValueError, match=r"head\.bias is \(7,\), but street_unet needs \(4,\)"):
         street_unet.load(weights)
 
 
 def test_weights_with_a_part_missing_are_named(weights):
-    with street_unet.safetensors.safe_open(weights, "pt") as file:
-        header = file.metadata()
     arrays = load_file(weights)
     del arrays["head.bias"]
-    save_file(arrays, weights, header)
+    rewritten(weights, arrays)
     with pytest.raises(ValueError, match=r"head\.bias is nothing"):
         street_unet.load(weights)
 
 
 @pytest.mark.parametrize(
-    ("about", "says"),
+    "about",
     [
-        ({"meta": None}, "does not hold weights of street_unet"),
-        ({"operating_points": []}, "does not hold weights of street_unet"),
-        ({"operating_points": {"a": {"temperature": "warm"}}}, "does not hold weights"),
-        ({"operating_points": {"a": {"temperature": 0}}}, "does not hold weights"),
-        ({"operating_points": {"a": {"gain": float("nan")}}}, "does not hold weights"),
+        {"meta": None},
+        {"meta": ["a", "list"]},
+        {"widths": [8, 8, 8]},
+        {"widths": "wide"},
+        {"widths": [-8, 8, 8, 8]},
+        {"operating_points": []},
+        {"operating_points": {"a": {"temperature": "warm"}}},
+        {"operating_points": {"a": {"temperature": 0}}},
+        {"operating_points": {"a": {"gain": float("nan")}}},
+        {"operating_points": {"a": {"gain": 10**400}}},
+        {"operating_points": {"a": {"rebalance": float("inf")}}},
     ],
 )
-def test_what_is_wrong_about_weights_is_told_in_a_sentence(weights, about, says):
-    with safetensors.safe_open(weights, "pt") as file:
-        header, state = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
-    changed = json.loads(header["about"]) | about
-    changed = {name: value for name, value in changed.items() if value is not None}
-    save_file(state, weights, header | {"about": json.dumps(changed)})
-    with pytest.raises(ValueError, match=says):
+def test_a_file_that_describes_its_weights_wrongly_is_refused(weights, about):
+    rewritten(weights, about=about)
+    with pytest.raises(ValueError, match="does not hold weights of street_unet"):
         street_unet.load(weights)
+
+
+@pytest.mark.parametrize("widths", [[20_000] * 4, [1024] * 4, [10**12] * 4])
+def test_a_file_that_claims_absurd_widths_is_refused_without_taking_the_memory(weights, widths):
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes in a step of ru_maxrss
+    rewritten(weights, about={"widths": widths})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match=r"weights\.safetensors"):
+        street_unet.load(weights)
+    taken = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit
+    assert taken < 100e6
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "says"),
+    ("name", "values"),
     [
-        ("prior", lambda x: x[:-1], "prior"),
-        ("centers", lambda x: x.repeat(1, 2)[:, :3], "same bins|centers"),
-        ("head.bias", lambda x: x * float("nan"), "no numbers"),
+        ("prior", lambda x: x[:-1]),
+        ("prior", lambda x: x.sum()),
+        ("centers", lambda x: x.repeat(1, 2)[:, :3]),
+        ("head.bias", lambda x: x * float("nan")),
     ],
 )
-def test_bins_that_do_not_belong_together_and_values_that_are_none_are_named(
-    weights, name, values, says
-):
-    with safetensors.safe_open(weights, "pt") as file:
-        header, state = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}
-    state[name] = values(state[name]).contiguous()
-    save_file(state, weights, header)
-    with pytest.raises(ValueError, match=says):
+def test_arrays_that_do_not_belong_together_or_are_not_finite_are_refused(weights, name, values):
+    arrays = load_file(weights)
+    arrays[name] = values(arrays[name]).contiguous()
+    rewritten(weights, arrays)
+    with pytest.raises(ValueError, match=r"weights\.safetensors"):
         street_unet.load(weights)
+
+
+def test_a_flipped_bit_anywhere_is_refused_or_changes_nothing(weights):
+    model, meta, points = street_unet.load(weights)
+    whole, rng = weights.read_bytes(), random.Random(0)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    places = [rng.randrange(header) for _ in range(100)]
+    places += [rng.randrange(header, len(whole)) for _ in range(100)]
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.randrange(8)
+        weights.write_bytes(damaged)
+        try:
+            again, *about = street_unet.load(weights)
+        except ValueError:
+            continue
+        assert place < header  # the name of the checksum itself, at most
+        assert about == [meta, points]
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_a_damaged_file_is_named_as_such(weights):
+    damaged = bytearray(weights.read_bytes())
+    damaged[-5] ^= 1
+    weights.write_bytes(damaged)
+    with pytest.raises(ValueError, match="damaged: its checksum"):
+        street_unet.load(weights)
+
+
+def test_the_shipped_weights_which_have_no_checksum_are_accepted():
+    model, meta, points = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
+    assert {"street_unet", "street_unet_accurate"} <= points.keys()
+    assert isinstance(meta, dict)
+    assert len(model.centers) == len(model.prior)
