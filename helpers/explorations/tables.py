@@ -40,8 +40,7 @@ def readable(table: pd.DataFrame, change: bool = False) -> pd.DataFrame:
     for column in COLUMNS:
         if column in rows:
             metric = METRICS[column]
-            name = metric.label + (f", {metric.unit}" if metric.unit else "")
-            shown[name] = rows[column].map(f"{{:.{metric.digits}f}}".format)
+            shown[metric.head] = rows[column].map(f"{{:.{metric.digits}f}}".format)
     for column, name in (("seeds", "training runs"), ("of", "test photos")):
         if column in rows:
             shown[name] = rows[column]
