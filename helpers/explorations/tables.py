@@ -40,8 +40,7 @@ def readable(table: pd.DataFrame, change: bool = False) -> pd.DataFrame:
     for column in COLUMNS:
         if column in rows:
             metric = METRICS[column]
-            name = metric.label + (f", {metric.unit}" if metric.unit else "")
-            shown[name] = rows[column].map(f"{{:.{metric.digits}f}}".format)
+            shown[metric.head] = rows[column].map(f"{{:.{metric.digits}f}}".format)
     for column, name in (("seeds", "training runs"), ("of", "test photos")):
         if column in rows:
             shown[name] = rows[column]
@@ -77,7 +76,7 @@ def head_sentences(table: pd.DataFrame, point: str, base: str = "bins, weighted"
     kinds = {"better": [], "worse": [], "not distinguishable": []}
     for row in rows.drop(index=base).itertuples():
         kinds[compared(row.change_low, row.change_high)].append(f"{row.Index} ({_change(row)})")
-    lines = [f"  {kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
+    lines = [f"  {kind}: {'; '.join(names)}" for kind, names in kinds.items() if names]
     return "\n".join([f"{point}, compared with {base} ({_error(rows.loc[base])})", *lines])
 
 

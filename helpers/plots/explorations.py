@@ -229,7 +229,10 @@ def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
         "Heads and weights of street_unet, each at an accurate and a colorful operating point; "
         f"95% intervals; {source}."
     )
-    alt = f"{ERROR} upward, {CHROMA} to the right. Every head has two points."
+    ends = "; ".join(
+        f"{row.Index} {row.mse_vs_gray:.2f} at {row.chroma_ratio:.2f}" for row in table.itertuples()
+    )
+    alt = f"{ERROR} upward, {CHROMA} to the right: {ends}."
     return Drawing(figure, "unet_heads", caption, alt)
 
 
@@ -253,7 +256,7 @@ def unet_more(panels: dict[str, pd.DataFrame], source: str) -> Drawing:
         axis.minorticks_off()
     axes[0, 0].set_ylabel(ERROR)
     names = {label.replace("\n", " "): table.mse_vs_gray for label, table in panels.items()}
-    caption = f"Error relative to gray against {', '.join(names)}; 95% intervals; {source}."
+    caption = f"Error relative to gray against: {'; '.join(names)}. 95% intervals; {source}."
     ends = "; ".join(f"{name}, {e.iloc[0]:.2f} to {e.iloc[-1]:.2f}" for name, e in names.items())
     return Drawing(figure, "unet_more", caption, f"One panel each, {ERROR} upward: {ends}.")
 
