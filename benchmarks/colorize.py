@@ -1,10 +1,10 @@
-"""What does coloring a photo cost, and how much color runs over edges?
+"""Measures time and memory of coloring a photo, and how much color runs over edges.
 
     python benchmarks/colorize.py --json FILE [--photos FOLDER] [--weights W]
 
-Time and memory: JPEGs made from the photos, in a process of their own each, start-up (imports and
-weights) told apart. Bleeding: `helpers.bleeding` on the photos as they are; without --photos on
-rendered streets. The ratios compare with plain bilinear enlargement of the same chroma.
+Time and memory are those of JPEGs made from the photos, each colored in a new process; start-up
+(imports and weights) is measured apart. Bleeding is `helpers.colorize.bleeding` on the photos, by
+default rendered streets. The ratios compare with bilinear enlargement of the same chroma.
 """
 
 import argparse
@@ -20,19 +20,19 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from helpers import results
+from helpers import paths, results
 from helpers.colorize import Colorizer, bleeding
 from helpers.colorize.coloring import WEIGHTS
-from helpers.photos import sources
+from helpers.photos import controls, sources
 from helpers.photos.decode import opened, upright_rgb
-from helpers.preprocessing.geometry import CLEAR_CROP, STREETVIEW_SIZES
+from helpers.preprocessing.geometry import CLEAR_CROP
 
 SIZES = {2: (1632, 1224), 24: (6000, 4000), 100: (11600, 8700)}  # megapixels: width, height
 ROUNDS = 3
 CHILD = """
 import sys, time
 from pathlib import Path
-from helpers.album import color_album, find_jobs
+from helpers.colorize.album import color_album, find_jobs
 from helpers.colorize import Colorizer
 colorizer = Colorizer.load(sys.argv[1], device="cpu")
 jobs, _ = find_jobs([Path(sys.argv[2])], Path(sys.argv[3]))
@@ -44,13 +44,15 @@ print(time.perf_counter() - began)
 
 
 def main() -> None:
-    """Run everything, print it, and write it as JSON."""
+    """Measure everything, print it, and write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--json", type=paths.output_file, metavar="FILE")
     parser.add_argument("--photos", type=Path, metavar="FOLDER")
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, metavar="W")
+    parser.add_argument("--weights", type=paths.input_file, default=WEIGHTS, metavar="W")
     parser.add_argument("--count", type=int, default=100, help="photos of 2 megapixels in a folder")
     options = parser.parse_args()
+    if options.count < 1:
+        parser.error(f"--count {options.count}: take a number of photos from 1 up")
     source = sources.find(options.photos) if options.photos else sources.gather("synthetic", 8)
     pictures = [picture_of(photo.path) for photo in source.photos[:8]]
     report = {"photos": source.name, "pictures": len(pictures)}
@@ -70,18 +72,18 @@ def main() -> None:
 
 
 def of(table, chroma: str, way: str, column: str) -> float:
-    """One number of `bleeding.compare`'s table."""
+    """One number from the table of `bleeding.compare`."""
     return float(table[(table.chroma == chroma) & (table.way == way)][column].item())
 
 
 def picture_of(path: Path) -> np.ndarray:
-    """A photo's pixels; of a full-size Street View photo the part without controls."""
+    """The pixels of a photo; of a full-size Street View photo, the part without controls."""
     image = upright_rgb(opened(path))
-    return np.asarray(image.crop(CLEAR_CROP) if image.size in STREETVIEW_SIZES else image)
+    return np.asarray(image.crop(CLEAR_CROP) if image.size in controls.SIZES else image)
 
 
 def costs(picture: np.ndarray, weights: Path, count: int) -> dict[str, float]:
-    """Seconds, peak memory and photos a second, each the median of ROUNDS processes."""
+    """Seconds and peak memory (medians of ROUNDS processes), and photos a second for a folder."""
     found = {}
     gray = Image.fromarray(picture).convert("L")
     with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +107,7 @@ def costs(picture: np.ndarray, weights: Path, count: int) -> dict[str, float]:
 
 
 def grainy(image: Image.Image) -> Image.Image:
-    """With grain down to the pixel: an enlarged photo would decode too fast."""
+    """The picture with fine grain: an enlarged photo would decode too fast."""
     tile = np.random.default_rng(0).integers(-5, 6, (512, 512))
     rows, columns = (-(-side // 512) for side in image.size[::-1])
     grain = np.tile(tile.astype(np.int8), (rows, columns))[: image.height, : image.width]
@@ -115,7 +117,7 @@ def grainy(image: Image.Image) -> Image.Image:
 
 
 def in_a_process(weights: Path, given: Path, folder: str) -> tuple[float, float, float]:
-    """Seconds of coloring, seconds of everything before, and the peak of memory in GiB."""
+    """Seconds of coloring, seconds of start-up, and peak memory in GiB."""
     command = [sys.executable, "-c", CHILD, weights, given, Path(folder) / "colored"]
     began, peak = time.perf_counter(), 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:

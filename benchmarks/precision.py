@@ -1,75 +1,80 @@
-"""Does training with 16 bits in most products (bfloat16) hurt what the networks learn?
+"""Error of the networks after training in bfloat16, compared with float32.
 
     python benchmarks/precision.py [DATA] [--seeds N] [--batches N] [--json FILE]
 
-The report's network and street_unet, in the widths of a quick run, learn from the same photos in
-the same order, each seed once in float32 and once in bfloat16, and are judged on the test photos,
-in float32. Intervals are over places and seeds; "change" is bfloat16 less float32 within the same
-draws. Fits are kept in build/precision/, so that a run which was stopped goes on. On a CPU without
-instructions for it bfloat16 is many times slower.
+The report's network and street_unet, in the widths of a quick run, are trained on the same photos
+in the same order, each seed in float32 and in bfloat16. They are evaluated on the test photos in
+float32. Intervals are over places and seeds; "change" is bfloat16 minus float32 on the same
+draws. Training runs are kept in build/precision/, so that an interrupted benchmark resumes. On a
+CPU without bfloat16 instructions, bfloat16 is many times slower.
 """
 
 import helpers  # noqa: F401  (sets the threads' environment, which must come before PyTorch)
 
 # isort: split
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from helpers import evaluation, paths, preprocessing, results, training
-from helpers.explorations import studies, tables, unet_studies
+from helpers import evaluation, paths, preprocessing, results
+from helpers.explorations import tables, unet_studies
+from helpers.model.predict import predict, usable_device
 from helpers.report import environment
-from helpers.training import fitting, unet_fitting
-from helpers.training.batches import Photos
-from helpers.training.devices import usable_device
-from helpers.training.fit_unet import CHANGES, groups
-from helpers.training.recipe import Recipe
+from helpers.training import STREET_UNET, Photos, Recipe, fit, groups
+from helpers.training.headline import CHANGES
 
 KINDS = {"float32": False, "bfloat16": True}
 
 
 def measure(data: str, images: int | None, seeds: int, batches: int, device) -> pd.DataFrame:
-    """Networks in both precisions x metrics, as unet_studies.table has them."""
+    """Networks in both precisions x metrics, as unet_studies.table returns them."""
     prepared = preprocessing.prepare(data, images)
-    test, train, sets = prepared.indices("test"), Photos.of(prepared, "train"), groups(prepared)
-    lightness, predictions = prepared.lightness[test], {}
-    for seed in range(seeds):
+    test, photos = prepared.indices("test"), groups(prepared)
+    sets = {
+        "street_unet": (photos.train, photos.extra),
+        "colorize_cnn": (Photos.of(prepared, "train"), None),
+    }
+    recipes = {
+        "street_unet": replace(STREET_UNET, widths=results.SMALL, changes=CHANGES),
+        "colorize_cnn": Recipe(rate=1e-3),
+    }
+    predictions = {}
+    for network, recipe in recipes.items():
+        train, extra = sets[network]
         for kind, half in KINDS.items():
-            label, end = f"{kind}, seed {seed}", f"{kind}-seed{seed}.pt"
-            folder = paths.BUILD / "precision" / prepared.name
-            recipe = Recipe(learning_rate=1e-3, batches=batches, bfloat16=half)
-            cnn = folder / f"colorize_cnn-{end}", f"colorize_cnn, {label}", device
-            fitted = fitting.fit(studies.PUBLISHED, train, None, recipe, seed, *cnn)
-            colors = training.predict(fitted.model, lightness)
-            predictions.setdefault(f"colorize_cnn, {kind}", []).append(colors)
-            how = {"widths": results.SMALL, "changes": CHANGES, "seed": seed, "bfloat16": half}
-            recipe = unet_fitting.Recipe(batches, **how)
-            unet = {"path": folder / f"street_unet-{end}", "label": f"street_unet, {label}"}
-            trained = unet_fitting.fit(sets.train, sets.extra, recipe, device=device, **unet)
-            colors = unet_studies.predict(trained.model, lightness)
-            predictions.setdefault(f"street_unet, {kind}", []).append(colors)
-    found = evaluation.evaluate(dict(sorted(predictions.items(), reverse=True)), prepared, test)
-    against = {name: name.replace("bfloat16", "float32") for name in predictions}
-    return unet_studies.table(found, against)
+            name = f"{network}, {kind}"
+            predictions[name] = []
+            for seed in range(seeds):
+                chosen = replace(recipe, batches=batches, seed=seed, bfloat16=half)
+                path = paths.BUILD / "precision" / prepared.name / f"{network}-{kind}-seed{seed}.pt"
+                label = f"{name}, seed {seed}"
+                fitted = fit(chosen, train, extra=extra, path=path, device=device, label=label)
+                predictions[name].append(predict(fitted.model, prepared.lightness[test]))
+    found = evaluation.evaluate(predictions, prepared, test)
+    return unet_studies.table(
+        found, {name: f"{name.split(',')[0]}, float32" for name in predictions}
+    )
 
 
 def main() -> None:
-    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("data", nargs="?", default="synthetic", help="synthetic, or a folder of photos")
     add("--images", type=int, help="use at most N photos")
-    add("--seeds", type=int, default=3, help="of each network and precision (3)")
-    add("--batches", type=int, default=120, help="of 16 photos (120)")
+    add("--seeds", type=int, default=3, help="seeds of each network (3)")
+    add("--batches", type=int, default=120, help="batches of 16 photos (120)")
     add("--device", default="cpu", help="cpu, cuda or mps (cpu)")
-    add("--json", type=Path, help="write the record to this file")
+    add("--json", type=paths.output_file, help="write the record to this file")
     chosen = parser.parse_args()
-    device = usable_device(chosen.device)
     try:
+        device = usable_device(chosen.device)
         found = measure(chosen.data, chosen.images, chosen.seeds, chosen.batches, device)
     except KeyboardInterrupt:
-        parser.exit(130, "\nstopped; the same command goes on from here\n")
+        parser.exit(130, "\ninterrupted; the same command resumes\n")
+    except (ValueError, OSError) as error:
+        parser.exit(1, f"{parser.prog}: {error}\n")
     print(tables.readable(found, change=True).to_string())
     if chosen.json:
         about = {"data": Path(chosen.data).name, "seeds": chosen.seeds, "batches": chosen.batches}

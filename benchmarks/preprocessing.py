@@ -1,8 +1,8 @@
-"""How fast is a photo prepared, against what a user would do instead?
+"""Measures how fast a photo is prepared, compared with what a user would do instead.
 
     python benchmarks/preprocessing.py [--photos FOLDER] [--json FILE]
 
-Contenders take turns in one run; medians. By default on rendered streets, full size.
+The methods take turns in one run; times are medians. The default is rendered streets, full size.
 """
 
 import argparse
@@ -30,13 +30,13 @@ RENDERED = 24  # photos, if none are named
 
 
 def with_scikit_image(path):
-    """What a user would write: read, crop, resize with anti-aliasing, convert."""
+    """Read, crop, resize with anti-aliasing, convert: what a user would write."""
     photo = skimage.io.imread(path)[TOP:BOTTOM, LEFT:RIGHT]
     return rgb2lab(skimage.transform.resize(photo, (88, 112), anti_aliasing=True))
 
 
 def as_the_report_did(path):
-    """Pillow, whole decode, 70 pixels off each side, ten times smaller, scikit-image's Lab."""
+    """Decode with Pillow, cut 70 pixels off each side, shrink ten times, scikit-image's Lab."""
     photo = Image.open(path)
     photo = photo.crop((70, 70, photo.width - 70, photo.height - 70))
     photo = photo.resize((photo.width // 10, photo.height // 10)).crop((1, 0, 113, 88))
@@ -44,13 +44,13 @@ def as_the_report_did(path):
 
 
 def exactly(path):
-    """The reference: whole decode, every area averaged, all else as by default."""
+    """The reference: decode whole and average every area, else as by default."""
     lightness, ab = color.split_lab(preprocessing.shrink(path, exact=True))
     return color.store_lightness(lightness), color.store_ab(ab)
 
 
 def by_default(path):
-    """What `prepare` does with a photo, its hash and the search for gray included."""
+    """Do what `prepare` does with a photo, including its hash and the test for gray."""
     return thumbnail.prepare_photo(path, geometry.SIZE, geometry.FACTOR, None, False)
 
 
@@ -60,7 +60,7 @@ def decoder_whole(path):
 
 
 def decoder_half(path):
-    """The decoder alone, averaging two by two pixels: the mode that the default uses."""
+    """The decoder alone, averaging two by two pixels, as the default uses it."""
     photo = Image.open(io.BytesIO(path.read_bytes()))
     photo.draft("RGB", (photo.width // 2, photo.height // 2))
     photo.load()
@@ -70,7 +70,7 @@ WAYS = (with_scikit_image, as_the_report_did, exactly, by_default, decoder_whole
 
 
 def milliseconds(photos: list[Path], rounds: int) -> pd.Series:
-    """CPU time of each way for a photo, in ms: median over photos and rounds."""
+    """CPU time of each method for a photo, in ms: median over photos and rounds."""
     times = {way.__name__: [] for way in WAYS}
     for path in photos[:2] + photos * rounds:
         for way in WAYS:
@@ -81,7 +81,7 @@ def milliseconds(photos: list[Path], rounds: int) -> pd.Series:
 
 
 def errors(photos: list[Path]) -> dict[str, float]:
-    """The default's difference from the exact average, unrounded: 8-bit steps and CIEDE2000."""
+    """Error of the default against the exact, unrounded average: 8-bit steps and CIEDE2000."""
     steps, delta_e = [], []
     for path in photos:
         whole = np.asarray(decode.upright_rgb(decode.opened(path)), dtype=float)
@@ -98,7 +98,7 @@ def errors(photos: list[Path]) -> dict[str, float]:
 
 
 def prepare_many(photos: list[Path], count: int, workers: int | None) -> dict[str, float]:
-    """Prepare `count` photos, links to `photos`, in a process of its own: seconds, peak MiB."""
+    """Prepare `count` links to `photos` in another process: seconds, peak MiB."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "photos")
         folder.mkdir()
@@ -112,7 +112,7 @@ def prepare_many(photos: list[Path], count: int, workers: int | None) -> dict[st
 
 
 def prepare_here(folder: str, workers: int | None) -> dict[str, float]:
-    """Prepare a folder in this process and say what it took."""
+    """Prepare a folder in this process: seconds, peak MiB."""
     with tempfile.TemporaryDirectory() as scratch:
         paths.PREPARED = Path(scratch)
         started = time.perf_counter()
@@ -126,13 +126,13 @@ def prepare_here(folder: str, workers: int | None) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print a table, and write it as JSON if asked."""
+    """Run the command line: measure, print tables, write the numbers as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", help="a folder of full-size Street View photos")
-    parser.add_argument("--json", type=Path, help="write the numbers to this file")
-    parser.add_argument("--rounds", type=int, default=5, help="over the photos")
+    parser.add_argument("--json", type=paths.output_file, help="write the numbers to this file")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds over the photos")
     parser.add_argument("--counts", type=int, nargs="+", default=[500, 1000, 2000, 4000])
-    parser.add_argument("--repeats", type=int, default=3, help="of one worker against two")
+    parser.add_argument("--repeats", type=int, default=3, help="repeats of one worker against two")
     parser.add_argument("--prepare", help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, help=argparse.SUPPRESS)
     chosen = parser.parse_args()

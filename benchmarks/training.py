@@ -1,13 +1,13 @@
-"""How fast is training here, against the published loop, the arithmetic, and a second thread?
+"""Speed of training: our loop, the published loop, the bare arithmetic, and a second thread.
 
     python benchmarks/training.py [--json FILE] [--turns N] [--batches N]
 
 Every contender lives in a process of its own, since threads and the allocator are set once a
-process, and they take turns of a few batches. Times are medians over the turns but the first. Then
-the published loop and ours go on to 100 batches, whose losses are compared. "ratios" are:
-default_vs_published_loop, how many times faster ours is than the report's loop;
-default_vs_floor, ours over the time that its multiply-adds alone would take at the speed of a
-matrix product; two_threads_vs_one, how many times faster a second thread makes ours.
+process, and they take turns of a few batches. Times are medians over all turns but the first.
+Then the published loop and ours train for 100 batches, and their losses are compared. "ratios":
+default_vs_published_loop is how many times faster ours is than the report's loop;
+default_vs_floor is ours over the time that its multiply-adds alone would take at the speed of a
+matrix product; two_threads_vs_one is how many times faster a second thread makes ours.
 """
 
 import helpers  # noqa: F401  (sets the threads' environment, which must come before PyTorch)
@@ -20,22 +20,21 @@ import json
 import multiprocessing
 import os
 import statistics
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import nn
-from torch.nn.functional import mse_loss
 from tqdm import tqdm
 
-from helpers import model
+from helpers import model, paths
 from helpers.model.as_published import AsPublished
-from helpers.training import augment, fitting, threads, unet_fitting
-from helpers.training.batches import Photos, order
+from helpers.training import PUBLISHED, STREET_UNET, Photos, fit
+from helpers.training.batches import order
+from helpers.training.devices import keep_memory
 
 BATCH, TURN, TURNS = 16, 3, 6  # photos a batch, batches a turn, turns
 ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -58,67 +57,53 @@ def published_loop():
     inputs = torch.tensor(given.lightness, dtype=torch.float32).unsqueeze(1)
     labels = torch.tensor(given.ab, dtype=torch.float32).permute(0, 3, 1, 2).contiguous() / 255
 
-    def take(number):
-        rows = order(number, BATCH, len(given), 0)
-        optimizer.zero_grad()
-        loss = criterion(net(inputs[rows]), labels[rows])
-        loss.backward()
-        optimizer.step()
-        return loss.item()
+    def train(count):
+        losses, stamps = [], []
+        for number in range(count):
+            rows = order(number, BATCH, len(given), 0)
+            optimizer.zero_grad()
+            loss = criterion(net(inputs[rows]), labels[rows])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            stamps.append(time.perf_counter())
+        return losses, stamps
 
-    return take
-
-
-def ours(fast=True, half=False, keep=True, team=True, ahead=True):
-    """The loop of fitting.fit: convolutions fast or plain, in bfloat16, memory kept or not.
-
-    team: threads share the batch, and not each operation. ahead: the next batch is made meanwhile.
-    """
-    if keep:
-        fitting.keep_memory()
-    members = threads.team("cpu", BATCH) if team else threads.ALONE
-    net = model.ColorizeCNN(fast=fast).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-5)
-
-    def batch(number):
-        return photos().batch(order(number, BATCH, len(photos()), 0))
-
-    batches = threads.ahead(members if ahead else threads.ALONE, batch, 0, sys.maxsize)
-
-    def take(_):
-        return fitting.update(net, optimizer, mse_loss, *next(batches), half, members).item()
-
-    return take
+    return train
 
 
-def street_unet():
-    """The step of unet_fitting.fit itself: augmentation and the average of weights included."""
-    fitting.keep_memory()
-    given = augment.Photos(*(torch.from_numpy(a) for a in (photos().lightness, photos().ab)))
-    recipe = unet_fitting.Recipe(batch=BATCH)
-    work = unet_fitting._Work(given, None, recipe, None, "cpu", None)
-    batches = threads.ahead(work.team, work.batch, 0, sys.maxsize)
-    return lambda _: work.one_batch(*next(batches))
+def ours(recipe=PUBLISHED, fast=True):
+    """`training.fit` itself, with the convolutions of the report's network fast or plain."""
+
+    def train(count):
+        stamps = []
+
+        def stamp(output, target):
+            stamps.append(time.perf_counter())
+            return output.new_zeros(())
+
+        build = None if recipe.network == "street_unet" else lambda: model.ColorizeCNN(fast=fast)
+        chosen = replace(recipe, batches=count)
+        fitted = fit(chosen, photos(), build=build, log={"stamp": stamp})
+        return fitted.history.loss.tolist(), stamps
+
+    return train
 
 
 CONTENDERS = {  # name: what it is, with how many threads
     "published loop": (published_loop, ALL),
     "ours, default": (ours, ALL),
-    "ours, memory given back": (functools.partial(ours, keep=False), ALL),
-    "ours, no batch ahead": (functools.partial(ours, ahead=False), ALL),
-    "ours, operations shared": (functools.partial(ours, team=False), ALL),
     "ours, plain convolutions": (functools.partial(ours, fast=False), ALL),
-    "ours, bfloat16": (functools.partial(ours, half=True), ALL),
+    "ours, bfloat16": (functools.partial(ours, replace(PUBLISHED, bfloat16=True)), ALL),
     "published loop, 1 thread": (published_loop, 1),
     "ours, 1 thread": (ours, 1),
     "ours, 2 threads": (ours, 2),
-    "street_unet": (street_unet, ALL),
-    "street_unet, 1 thread": (street_unet, 1),
+    "street_unet": (functools.partial(ours, STREET_UNET), ALL),
+    "street_unet, 1 thread": (functools.partial(ours, STREET_UNET), 1),
 }
 COMPARED = ("published loop", "ours, default")  # whose losses should be the same
 
 
-@functools.cache
 def set_up(name: str):
     setup, threads = CONTENDERS[name]
     torch.set_num_threads(threads)
@@ -126,12 +111,15 @@ def set_up(name: str):
     return setup()
 
 
-def turn(name: str, first: int, count: int) -> tuple[float, list[float]]:
-    """Milliseconds a photo and the losses of the next batches; runs in the contender's process."""
-    take = set_up(name)
-    started = time.perf_counter()
-    losses = [take(number) for number in range(first, first + count)]
-    return (time.perf_counter() - started) / (count * BATCH) * 1e3, losses
+def turn(name: str) -> float:
+    """Milliseconds a photo over TURN batches, after one that warms up; in a process of its own."""
+    _, stamps = set_up(name)(TURN + 1)
+    return (stamps[-1] - stamps[0]) / (TURN * BATCH) * 1e3
+
+
+def losses_of(name: str, count: int) -> list[float]:
+    """Losses of the first batches from fresh weights of seed 0."""
+    return set_up(name)(count)[0]
 
 
 def matrix_rate(_: int) -> float:
@@ -147,7 +135,7 @@ def matrix_rate(_: int) -> float:
 def layer_times(_: int) -> dict[str, float]:
     """Milliseconds a photo of each layer of ours, forward and backward, alone; all threads."""
     torch.set_num_threads(ALL)
-    fitting.keep_memory()
+    keep_memory()
     net = model.ColorizeCNN(fast=True).to(memory_format=torch.channels_last)
     calls = []
 
@@ -158,7 +146,7 @@ def layer_times(_: int) -> dict[str, float]:
         layer.register_forward_hook(functools.partial(note, name))
         for name, layer in net.named_children()
     ]
-    net(photos().batch(np.arange(BATCH))[0])
+    net(photos().take(np.arange(BATCH))[0][:, None].float())
     for hook in hooks:
         hook.remove()
     spent: dict[str, float] = {}
@@ -184,28 +172,23 @@ def measure(turns: int, batches: int) -> dict:
     """Everything: contenders in turn, then the losses of two of them to so many batches."""
     context = multiprocessing.get_context("spawn")
     times: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    losses: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     rates = []
     with contextlib.ExitStack() as stack:
         workers = {
             name: stack.enter_context(ProcessPoolExecutor(1, context))
             for name in [*CONTENDERS, "machine"]
         }
-        for number in tqdm(range(turns), desc="turns"):
+        for _ in tqdm(range(turns), desc="turns"):
             for name in CONTENDERS:
-                spent, lost = workers[name].submit(turn, name, number * TURN, TURN).result()
-                times[name].append(spent)
-                losses[name] += lost
+                times[name].append(workers[name].submit(turn, name).result())
             rates.append(workers["machine"].submit(matrix_rate, 0).result())
-        done = turns * TURN
-        for name in tqdm(COMPARED, desc="losses"):
-            if batches > done:
-                losses[name] += workers[name].submit(turn, name, done, batches - done).result()[1]
+        curves = np.array(
+            [workers[n].submit(losses_of, n, batches).result() for n in tqdm(COMPARED, "losses")]
+        )
         layers = workers["machine"].submit(layer_times, 0).result()
     ms = {name: statistics.median(spent[1:]) for name, spent in times.items()}  # the first warms up
     rate = statistics.median(rates[1:])
     default = ms["ours, default"]
-    curves = np.array([losses[name] for name in COMPARED])
     floors = {"fast": floor(rate, True), "plain": floor(rate, False)}
     return {
         "ratios": {
@@ -229,7 +212,7 @@ def measure(turns: int, batches: int) -> dict:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the numbers here as well")
+    parser.add_argument("--json", type=paths.output_file, help="write the numbers here as well")
     parser.add_argument("--turns", type=int, default=TURNS, help="of each contender (default: 6)")
     parser.add_argument("--batches", type=int, default=100, help="whose losses are compared (100)")
     options = parser.parse_args()

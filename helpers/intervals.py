@@ -1,25 +1,27 @@
-"""How sure are we of a metric? The bootstrap over places, and over seeds.
+"""95% confidence intervals by resampling places, and the one wording for comparisons.
 
-Photos of one place share their walls and light, so places are drawn with replacement, not
-photos: the same draws for every model. With several seeds of a model, so many seeds are drawn as
-well and their metrics averaged; of three seeds that understates their spread, by a factor of
-about 0.8. (Efron: "Bootstrap methods: another look at the jackknife", Annals of Statistics 1979.)
+Photos of one place share walls and light, so places are drawn with replacement, not photos
+(the bootstrap: Efron, Annals of Statistics 7, 1979). Every model gets the same
+draws. If a model has several seeds, as many seeds are drawn and averaged; with three seeds this
+understates their spread by a factor of about 0.8.
 """
 
 import numpy as np
 import pandas as pd
 
 DRAWS = 2000
-TAILS = (2.5, 97.5)  # percentiles that leave 95 %
+TAILS = (2.5, 97.5)  # percentiles around the middle 95%
 RNG = 1979  # of the draws: fixed, so that the same numbers give the same intervals
 
 
 def bootstrap(seeds: list[pd.DataFrame], places: pd.Series, pool) -> pd.DataFrame:
-    """What `pool` makes of sums (rows of photos) in each draw of places: DRAWS rows.
+    """Metrics in every draw of places: DRAWS rows.
 
-    seeds: sums of the same photos by models of several seeds. The draws are the same for every
-    call with the same places and number of seeds. Of fewer than two places nothing can be drawn:
-    all is NaN then.
+    seeds: sums of the same photos by models of several seeds, one row a photo. places: the place
+    of each photo. pool: from a table of sums to a table of metrics, row by row. The draws depend
+    on the places and the number of seeds alone, so that models are compared within a draw;
+    scipy.stats.bootstrap has no such pairing over several calls. With fewer than two places all
+    is NaN.
     """
     codes, names = pd.factorize(places)
     rng = np.random.default_rng(RNG)
@@ -37,7 +39,7 @@ def bootstrap(seeds: list[pd.DataFrame], places: pd.Series, pool) -> pd.DataFram
 
 
 def interval(draws: np.ndarray | pd.Series) -> tuple[float, float]:
-    """The middle 95 % of draws, those that are numbers; NaN without any."""
+    """The middle 95% of the draws that are finite; NaN if none is."""
     known = np.asarray(draws)[np.isfinite(draws)]
     return tuple(float(v) for v in np.percentile(known, TAILS)) if len(known) else (np.nan, np.nan)
 

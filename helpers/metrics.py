@@ -1,24 +1,22 @@
-"""How far is a colored photo from the truth, in numbers that cannot be flattered?
+"""How far a colored photo is from ground truth.
 
 `per_photo` measures every photo once and keeps sums; `pool` turns sums into metrics. So the
-metrics of one photo, of all, and of thousands of resampled sets come from the same few lines.
+metrics of one photo, of all photos, and of resampled sets come from the same lines. Ground truth
+is the stored color, in 8-bit steps of ab; predictions are not rounded. N photos of H x W pixels.
 
-The truth is the stored color, 8-bit steps of ab (helpers/color.py); a prediction is measured as
-it is, without rounding. N photos of H x W pixels throughout.
-
-mse            mean square error of ab in the report's scale, (ab + 128) / 255
-mse_vs_gray    the same over that of a = b = 0: below 1 is better than gray
-rmse           root mean square error per channel, ab units
+mse            mean squared error of ab in the report's scale, (ab + 128) / 255
+mse_vs_gray    squared error relative to gray (a = b = 0): below 1 is better than gray
+rmse           root of the mean squared error per channel, ab units
 rmse_chroma20  the same where the true chroma exceeds 20
 auc            Zhang, Isola, Efros (2016): share of pixels whose ab is within t of the truth,
                integrated by the trapezoid rule over t = 0, 1, ..., 150, over 150; in 0..1
-auc_rebalanced the same, each pixel weighted by how rare its true color is (`color_weights`)
-psnr           peak signal to noise ratio of 8-bit sRGB per photo, mean over photos, dB
+auc_rebalanced the same, each pixel weighted by how rare its true color is (`bins.color_weights`)
+psnr           peak signal-to-noise ratio of 8-bit sRGB per photo, mean over photos, dB
 delta_e        CIEDE2000, mean over pixels, both colors clipped to sRGB first
 colorfulness   Hasler and Suesstrunk (2003) of 8-bit sRGB per photo, mean over photos
-colorfulness_ratio   the same over that of the truth
-colorfulness_gap     mean absolute difference to the truth's, per photo
-chroma_ratio   mean chroma of the prediction over that of the truth
+colorfulness_ratio   the same relative to ground truth
+colorfulness_gap     mean absolute difference from ground truth, per photo
+chroma_ratio   mean chroma of the prediction relative to ground truth
 """
 
 import warnings
@@ -47,6 +45,11 @@ class Metric:
     digits: int  # after the decimal point
     better: str  # "lower", "higher", or "one" where 1 is best
 
+    @property
+    def head(self) -> str:
+        """The label with its unit, for the head of a table or an axis."""
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
 
 METRICS = {
     "mse": Metric("MSE, report's scale", "", 5, "lower"),
@@ -74,8 +77,8 @@ def per_photo(
     """Sums over each photo, one row a photo, for `pool`.
 
     ab: prediction, N x H x W x 2, ab units. lightness: N x H x W, uint8 (2.55 L). truth:
-    N x H x W x 2, uint8 (ab + 128). weights: 256 x 256, of `color_weights`. seen: `on_screen` of
-    the same photos, which several models share; worked out here where it is not given.
+    N x H x W x 2, uint8 (ab + 128). weights: 256 x 256, of `bins.color_weights`. seen:
+    `on_screen` of the same photos, to share it among models. Raises ValueError if shapes differ.
     """
     if not ab.shape == truth.shape == (*lightness.shape, 2):
         raise ValueError(f"shapes differ: {ab.shape}, {truth.shape} and {lightness.shape}")
@@ -102,10 +105,10 @@ def on_screen(lightness: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _in_parts(function: Callable[[slice], Any], count: int) -> list:
-    """`function` of each few of `count` photos, on all cores it may use, in their order."""
+    """`function` of each few of `count` photos, in threads, in their order."""
     parts = [slice(start, start + BATCH) for start in range(0, count, BATCH)]
     with warnings.catch_warnings(), ThreadPoolExecutor() as threads:
-        # scikit-image warns of colors outside of the gamut: clipping them is what we ask for.
+        # scikit-image warns of colors outside of the gamut, which are clipped on purpose.
         warnings.simplefilter("ignore", UserWarning)
         return list(threads.map(function, parts))
 
@@ -113,7 +116,7 @@ def _in_parts(function: Callable[[slice], Any], count: int) -> list:
 def pool(sums: pd.DataFrame) -> pd.DataFrame:
     """Metrics (columns METRICS) of each row of sums, a row being any number of photos added up.
 
-    What cannot be measured (no pixel above a chroma of 20, a truth without color) is NaN.
+    What cannot be measured (no pixel above a chroma of 20, no color at all) is NaN.
     """
     s = sums
     values = 2 * s.pixels  # a and b of each pixel
@@ -135,7 +138,7 @@ def pool(sums: pd.DataFrame) -> pd.DataFrame:
 
 
 def auc_of(distance: np.ndarray) -> np.ndarray:
-    """What a pixel at `distance` (ab units) from the truth adds to the AuC, 0..1.
+    """The AuC (0..1) of pixels at `distance` (ab units) from ground truth.
 
     The trapezoid rule over t = 0..150 of [distance <= t], in closed form.
     """
@@ -161,7 +164,7 @@ def colorfulness(rgb: np.ndarray, absolute: bool = False) -> np.ndarray:
 def psnr(rgb: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """PSNR in dB of each picture (... x H x W x 3, uint8).
 
-    An exact copy counts as if one value were off by one step, so that a mean stays finite.
+    An exact copy counts as one value off by one step, so that a mean stays finite.
     """
     difference = np.square(rgb.astype(np.float32) - truth).sum(axis=(-3, -2, -1))
     return 10 * np.log10(255**2 * np.prod(rgb.shape[-3:]) / np.maximum(difference, 1))

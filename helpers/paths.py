@@ -25,14 +25,22 @@ BUILD = ROOT / "build"
 REDRAW = "STREETSIDE_REDRAW"  # set by the default run, which draws into figures/ itself
 DEVICE = "STREETSIDE_DEVICE"  # the device that ./run_all.sh trains on
 
-PHOTO_ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"}
+PHOTO_ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff"}
 SPARE = 50_000_000  # bytes of the disk that are never filled
 
 
 def data_name(data: str | Path) -> str:
-    """The short name of a data source: `synthetic`, `streetview`, or the folder's own name."""
-    name = str(data)
-    return name if name in ("synthetic", "streetview") else Path(name).expanduser().resolve().name
+    """The short name of a data source: `synthetic`, `streetview`, or the folder's own name.
+
+    A name over 80 bytes is cut and ends in a hash, so that files can be named after it.
+    """
+    if str(data) in ("synthetic", "streetview"):
+        return str(data)
+    name = Path(os.path.realpath(os.path.expanduser(data))).name
+    whole_name = os.fsencode(name)
+    if len(whole_name) <= 80:
+        return name
+    return f"{name[:20]}-{hashlib.sha256(whole_name).hexdigest()[:8]}"
 
 
 def run_folder(data: str | Path, profile: str) -> Path:
@@ -109,7 +117,7 @@ def _part(path: Path) -> Iterator[Path]:
 
 def output_file(text: str) -> Path:
     """For argparse: the path of a file to write. Refuses a folder before any work is done."""
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder: give the name of a file")
     for folder in path.parents:
@@ -122,7 +130,7 @@ def output_file(text: str) -> Path:
 
 def input_file(text: str) -> Path:
     """For argparse: the path of a file to read. Refuses a folder or a file that is missing."""
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder: give the name of a file")
     if not path.is_file():

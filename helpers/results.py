@@ -1,7 +1,7 @@
-"""How is a number, a claim, a figure kept?
+"""The numbers, claims, verdicts and figures of a run.
 
-Each notebook of a run writes one part, `build/<run>/parts/<notebook>.json`; `assemble` joins
-the parts into results.json. Bands of claims stand in data/claims.toml, written before the run.
+Each notebook of a run writes one part, `build/<run>/parts/<notebook>.json`; the report's pipeline
+joins the parts into results.json. Bands of claims are in data/claims.toml, written before the run.
 """
 
 import base64
@@ -30,14 +30,14 @@ CLAIMS = paths.DATA / "claims.toml"
 
 @dataclass(frozen=True)
 class Profile:
-    """How much a run does: photos at most, seeds of the headline models, lengths in batches."""
+    """The size of a run: largest number of photos, seeds, and lengths in batches."""
 
     name: str
     images: int
     headline_seeds: int
     published_batches: int  # the report's recipe and its L1 twin
     study_batches: int  # every other study
-    epochs: int  # at most, where validation decides
+    epochs: int  # at most; validation may end training earlier
     patience: int  # epochs without a better validation loss
     timing_repeats: int
     unet_batches: int  # of street_unet
@@ -124,18 +124,15 @@ class Run:
         save(part, {**content, "claims": [*others, claim]})
         return claim
 
-    def figure(self, drawing: "Drawing | Figure", *words, **more) -> None:
+    def figure(self, drawing: Drawing) -> None:
         """Write a drawing of `plots` as `<name>.png` at print quality and show it here.
 
         Caption and alternative text travel with the picture to the page, and so does what the
         page shows in its place: `html` if given, else a small drawing as SVG.
         """
-        if not isinstance(drawing, Drawing):
-            drawing = Drawing(drawing, *words, **more)
-        fig, name, photo, html = drawing.figure, drawing.name, drawing.photo, drawing.html
-        caption, alt = drawing.caption, drawing.alt
         from IPython.display import display
 
+        fig, name, photo = drawing.figure, drawing.name, drawing.photo
         folder = paths.figures_folder(self.folder)
         with paths.whole(folder / f"{name}.png") as part:
             fig.savefig(part, dpi=160, metadata={"Software": None})
@@ -145,8 +142,8 @@ class Run:
         buffer = io.BytesIO()
         fig.savefig(buffer, format=kind, dpi=130, **options)
         mime = f"image/{kind}"
-        described = {"name": name, "caption": caption, "alt": alt}
-        instead = {"html": html} if html else {} if photo else _svg(fig)
+        described = {"name": name, "caption": drawing.caption, "alt": drawing.alt}
+        instead = {"html": drawing.html} if drawing.html else {} if photo else _svg(fig)
         instead["inches"] = round(float(fig.get_figwidth()), 2)
         encoded = base64.b64encode(buffer.getvalue()).decode()
         bundle = {mime: encoded, "text/plain": f"Figure {name}"}
@@ -202,10 +199,10 @@ def load(path: Path):
 
 
 def judge(run: Run, key: str, estimate: tuple) -> str:
-    """Record a claim; two lines to print: verdict and claim, then number, interval and band.
+    """Record a claim and return two lines: verdict and claim, then number, interval and band.
 
-    estimate: the measured number, and (low, high) or None where it stands alone. A number that is
-    None or has an interval that is no number (too few places) leaves the claim open.
+    estimate: the measured number, and (low, high) or None. A number that is None, or an interval
+    that is not finite (too few places), leaves the claim unclear.
     """
     value, interval = estimate
     numbers = [math.nan if value is None else value, *(interval or ())]
@@ -217,12 +214,12 @@ def judge(run: Run, key: str, estimate: tuple) -> str:
 
 
 def sentence(key: str) -> str:
-    """The key of the sentence that a claim checks: _csv marks its check on published numbers."""
+    """The key of the sentence that a claim checks; _csv marks a check on published numbers."""
     return key.removesuffix("_csv")
 
 
 def number_text(value: float | None) -> str:
-    """A number as one reads it: three significant digits, powers of ten as such."""
+    """A number as text: three significant digits, or a power of ten."""
     if value is None:
         return "not measured"
     if value == 0 or (float(value).is_integer() and 10 <= abs(value) < 1e6):
@@ -234,7 +231,7 @@ def number_text(value: float | None) -> str:
 
 
 def band_text(band) -> str:
-    """A band in words; an end that is there only to be an end is left out."""
+    """A band in words; a far end that excludes nothing is left out."""
     low, high = band
     if low == high:
         return f"is {low:g}"
@@ -246,10 +243,10 @@ def band_text(band) -> str:
 
 
 def claims_table(run: Run) -> pd.DataFrame:
-    """Every claim of data/claims.toml as this run's notebooks have judged it so far.
+    """Every claim of data/claims.toml with the verdicts of this run's notebooks so far.
 
     Columns: claim, source, measured (with its interval), "holds if this" (the band), verdict, and
-    what each full run on real photos that is kept in data/measured/ said.
+    the verdicts of each full run on real photos in data/measured/.
     """
     judged = _judged([load(p) for p in sorted((run.folder / "parts").glob("*.json"))])
     measured = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
@@ -277,7 +274,7 @@ def _judged(parts: list[dict]) -> dict[str, dict]:
 
 
 def _svg(fig) -> dict:
-    """A drawing without pictures in it as SVG, sharp at any zoom, where that is small."""
+    """A drawing without pictures as SVG, if it is small."""
     import matplotlib
 
     buffer = io.StringIO()

@@ -9,7 +9,7 @@ import pytest
 from nbformat import v4
 
 from helpers import paths, plots, results
-from helpers.plots import comparison
+from helpers.plots.comparison import comparison
 from helpers.report import environment, page
 
 STEMS = ("03_training", "04_evaluation")
@@ -82,15 +82,15 @@ def evaluation(run: results.Run) -> nbformat.NotebookNode:
     gray = truth.mean(axis=-1).astype(np.uint8)
     layers = {"gray": gray, "output": truth // 2, "truth": truth}
     samples = figure_output(
-        lambda: comparison.show(
-            run, "samples", layers, list("ABCD"), "Photos by rule.", "Gray, output and truth."
+        lambda: run.figure(
+            comparison(layers, list("ABCD"), "samples", "Photos by rule.", "Gray, output, truth.")
         )
     )
     judged = v4.new_output("stream", name="stdout", text="fails    vibrant\n         0.200\n")
     return v4.new_notebook(
         cells=[
             prose("# 4. Evaluation\n\nHow good is it?", "title"),
-            code("comparison.show(run)", samples, name="samples"),
+            code("run.figure(samples)", samples, name="samples"),
             prose("## The table", "table"),
             code("frame", table(), name="frame"),
             code("print(1)", v4.new_output("stream", name="stdout", text="PASS\n"), name="print"),

@@ -1,42 +1,37 @@
-"""How do I color my own photos?
+"""Colors photo files and folders of them.
 
     python -m helpers.colorize photo.jpg --output colored/
     python -m helpers.colorize album/ --output colored/ --compare
 
-    from helpers.colorize import Colorizer
-    rgb = Colorizer.load().colorize(gray)
-
-Photos keep their names, formats and what their files say (`photo_files`). Originals are never
-touched, and a colored photo is written whole or not at all.
+Photos keep their names, formats and metadata (`photo_files`). Originals are never touched, and a
+colored photo is written whole or not at all.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 try:
     from tqdm import tqdm
 
-    from ..paths import PHOTO_ENDINGS
+    from .. import paths
+    from . import coloring, judged
     from .album import Done, color_album, find_jobs, identities
-    from .coloring import MODEL, WEIGHTS, Colorizer
+    from .coloring import Colorizer
 except KeyboardInterrupt:  # PyTorch takes seconds to load
     if __name__ != "__main__":
         raise
-    print("stopped before any photo was colored", file=sys.stderr)
+    print("Stopped before any photo was colored.", file=sys.stderr)
     raise SystemExit(130) from None
 
-__all__ = ["Colorizer", "main"]
+LISTED = 20  # photos named in a list; the rest are counted
 
-TOLD = 20  # photos named in a list; of further ones the number
+DESCRIPTION = """Color gray photos at their own size. Only color is added; the lightness stays.
 
-DESCRIPTION = """Color gray photos at their own size; what they show and how light it is stays.
-
-A photo in color is colored from its gray version, and the error is reported. A print in one tone,
-such as sepia, counts as gray: the tone gives way to colors. A white or black border on all four
-sides of a scan stays without color; cut one on fewer sides off first, it misleads the network.
+If a photo has color, its gray version is colored and the error is reported. A print in one tone,
+such as sepia, counts as gray, and its tone is replaced. A white or black border on all four sides
+of a scan stays without color. Crop a border on fewer sides first: it misleads the network.
 JPEG, PNG, WebP and TIFF up to 120 megapixels; each keeps its format, EXIF, orientation and color
 profile."""
 
@@ -50,52 +45,85 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("inputs", nargs="+", type=Path, metavar="IN", help="photos, or folders of photos")
-    add("--output", type=Path, required=True, metavar="OUT", help="the folder for colored photos")
-    add("--weights", type=Path, default=WEIGHTS, metavar="W", help="other weights than the shipped")
+    add("--output", type=folder, required=True, metavar="OUT", help="folder for colored photos")
+    add(
+        "--weights",
+        type=paths.input_file,
+        default=coloring.WEIGHTS,
+        metavar="W",
+        help="weights from python -m helpers.training (default: the ones in data/weights)",
+    )
     add(
         "--model",
-        default=MODEL,
-        help="street_unet (default), as colorful as streets are, or street_unet_accurate, paler "
-        "and closer on average",
+        default=coloring.MODEL,
+        metavar="accurate|colorful",
+        help="colorful (default): as colorful as streets are; accurate: less saturated, lowest "
+        "error. The names street_unet (colorful) and street_unet_accurate work too",
     )
     add(
         "--temperature",
-        type=float,
+        type=between(*coloring.TEMPERATURES),
         metavar="T",
-        help="below the model's own (see data/weights/README.md): bolder; above: paler",
+        help="smaller is bolder, larger is less saturated (default: the model's own, see "
+        "data/weights/README.md)",
     )
-    add("--chroma-gain", type=float, default=1.0, metavar="G", help="multiply all chroma (1)")
-    add("--device", help="cpu, cuda or mps; by default a GPU if there is one")
-    add("--compare", action="store_true", help="write gray and color side by side as well")
+    add(
+        "--chroma-gain",
+        type=between(*coloring.GAINS),
+        default=1.0,
+        metavar="G",
+        help="multiply all chroma by G (default: 1)",
+    )
+    add("--device", help="cpu, cuda or mps (default: a GPU if there is one)")
+    add("--compare", action="store_true", help="also write gray and color side by side")
     add(
         "--uncertainty",
         action="store_true",
-        help="write a map as well: black is certain, white knows nothing",
+        help="also write a map of the uncertainty, from black (certain) to white",
     )
-    there = made.add_mutually_exclusive_group()
-    there.add_argument("--overwrite", action="store_true", help="replace files that are there")
-    there.add_argument(
-        "--keep", action="store_true", help="leave files that are there, make the others"
+    existing = made.add_mutually_exclusive_group()
+    existing.add_argument("--overwrite", action="store_true", help="replace existing files")
+    existing.add_argument(
+        "--keep", action="store_true", help="leave existing files and make the others"
     )
     return made
+
+
+def folder(text: str) -> Path:
+    """For argparse: a folder to write into. Refuses a file, and the name of a photo."""
+    path = Path(text).expanduser()
+    existing = next((place for place in (path, *path.parents) if place.exists()), path)
+    photo = path.suffix.lower() in paths.PHOTO_ENDINGS and not path.exists()
+    if photo or (existing.exists() and not existing.is_dir()):
+        raise argparse.ArgumentTypeError(f"{existing} is a file: name a folder")
+    return path
+
+
+def between(low: float, high: float):
+    """For argparse: a type for numbers from `low` to `high`."""
+
+    def number(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is out of range: take {low} to {high}")
+        return value
+
+    return number
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Color photos as the command line says; the exit status is 1 if any photo failed."""
     made = parser()
     options = made.parse_args(arguments)
-    output = options.output.expanduser()
-    if output.is_file() or (output.suffix.lower() in PHOTO_ENDINGS and not output.is_dir()):
-        made.exit(2, f"{made.prog}: --output {shown(output)}: name a folder, not a file\n")
     try:
-        return color_all(made, options, output)
+        return color_all(made, options)
     except KeyboardInterrupt:
-        print("stopped; the same command with --keep goes on", file=sys.stderr)
+        print("Stopped. Run the same command with --keep to color the rest.", file=sys.stderr)
         return 130
 
 
-def color_all(made: argparse.ArgumentParser, options: argparse.Namespace, output: Path) -> int:
-    """Color what the options name into a folder, tell what was done, and return the status."""
+def color_all(made: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Color the photos of the options, print a report, and return the exit status."""
     try:
         colorizer = Colorizer.load(
             options.weights,
@@ -104,32 +132,28 @@ def color_all(made: argparse.ArgumentParser, options: argparse.Namespace, output
             options.chroma_gain,
             options.device,
         )
-        output.mkdir(parents=True, exist_ok=True)
+        options.output.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         made.exit(2, f"{made.prog}: {error}\n")
     begun = time.perf_counter()
-    jobs, done = find_jobs(
-        [given.expanduser() for given in options.inputs],
-        output,
-        options.compare,
-        options.uncertainty,
-    )
+    inputs = [given.expanduser() for given in options.inputs]
+    jobs, done = find_jobs(inputs, options.output, options.compare, options.uncertainty)
     originals = identities(given.photo for given in [*jobs, *done])
     taken = "overwrite" if options.overwrite else "keep" if options.keep else "error"
-    with tqdm(total=len(jobs), unit="photo", disable=True if len(jobs) < 2 else None) as shown_bar:
-        for one in color_album(jobs, colorizer, taken, originals):
-            done.append(one)
-            shown_bar.update()
+    results = color_album(jobs, colorizer, taken, originals)
+    # one photo needs no bar; for more, None draws one only in a terminal
+    hidden = True if len(jobs) < 2 else None
+    done += tqdm(results, total=len(jobs), unit="photo", disable=hidden)
     done.sort(key=lambda one: str(one.photo))
-    print(told(done, time.perf_counter() - begun))
+    print(report(done, time.perf_counter() - begun))
     failed = [f"  {shown(one.photo)}: {one.failure}" for one in done if one.failure]
     if failed:
         print(f"{len(failed)} could not be colored:", *listed(failed), sep="\n", file=sys.stderr)
     return 1 if failed else 0
 
 
-def told(done: list[Done], seconds: float) -> str:
-    """What was done, for a person to read."""
+def report(done: list[Done], seconds: float) -> str:
+    """What was colored, with errors and losses, in lines for a user."""
     colored = [one for one in done if not one.failure and not one.kept]
     lines = [
         f"colored {len(colored)} of {len(done)} photos in {seconds:.1f} s "
@@ -137,11 +161,11 @@ def told(done: list[Done], seconds: float) -> str:
     ]
     kept = sum(one.kept for one in done)
     if kept:
-        lines.append(f"{kept} were there already and were kept")
+        lines.append(f"{kept} existed already and were kept")
     toned = sum(one.kind == "toned" for one in colored)
     if toned:
         are = "is" if toned == 1 else "are"
-        lines.append(f"{toned} {are} in one tone, such as sepia, which was taken for gray")
+        lines.append(f"{toned} {are} in one tone, such as sepia, and counted as gray")
     compared = [one for one in colored if one.errors]
     if compared:
         mean = {
@@ -149,28 +173,22 @@ def told(done: list[Done], seconds: float) -> str:
             for name in compared[0].errors
         }
         lines.append(
-            f"{len(compared)} had color: their gray versions were colored, and the error against "
-            f"their own color is, on average, {error_text(mean)}"
+            f"{len(compared)} had color: their gray versions were colored. Mean error against "
+            f"their own color: {judged.error_text(mean)}"
         )
-        lines += listed([f"  {shown(one.photo)}: {error_text(one.errors)}" for one in compared])
+        lines += listed(
+            [f"  {shown(one.photo)}: {judged.error_text(one.errors)}" for one in compared]
+        )
     for loss in sorted({loss for one in colored for loss in one.losses}):
         lines.append(f"{loss}:")
         lines += listed([f"  {shown(one.photo)}" for one in colored if loss in one.losses])
     return "\n".join(lines)
 
 
-def error_text(errors: dict[str, float]) -> str:
-    """The errors of `photo_files.errors` in a few words, beside those of gray."""
-    return (
-        f"CIEDE2000 {errors['delta_e']:.1f} (gray {errors['delta_e_gray']:.1f}), "
-        f"ab RMSE {errors['rmse']:.1f} (gray {errors['rmse_gray']:.1f})"
-    )
-
-
-def listed(lines: list[str]) -> Iterable[str]:
-    """The first lines, and how many more there are."""
-    more = len(lines) - TOLD
-    return [*lines[:TOLD], f"  and {more} more"] if more > 0 else lines
+def listed(lines: list[str]) -> list[str]:
+    """The first lines, and the number of further ones."""
+    more = len(lines) - LISTED
+    return [*lines[:LISTED], f"  and {more} more"] if more > 0 else lines
 
 
 def shown(path: Path) -> str:

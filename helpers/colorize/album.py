@@ -1,4 +1,4 @@
-"""How are many photos colored at once, without touching an original or losing one silently?"""
+"""Colors many photos at once; never touches an original and names every photo that failed."""
 
 import math
 import os
@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from ..photos import decode, pool, sources
-from . import photo_files
+from . import judged, photo_files
 from .coloring import Colorizer
 
-ROOM = 50_000_000  # pixels in memory at a time, of all photos at work; a larger photo goes alone
+ROOM = 50_000_000  # pixels in memory at a time, over all photos; a larger photo is done alone
 SIDE_BY_SIDE = 1600  # pixels: the longer side of each half of a comparison, and of a map
 
 
@@ -27,28 +27,28 @@ class Job:
     """One photo to color and where its files go."""
 
     photo: Path
-    targets: dict[str, Path]  # "colored", and "compare" and "uncertainty" where asked for
+    targets: dict[str, Path]  # "colored", and "compare" and "uncertainty" if requested
 
 
 @dataclass(frozen=True)
 class Done:
-    """What became of one photo: colored, kept as it was, or failed for a reason."""
+    """The result for one photo: colored, kept as it was, or failed with a reason."""
 
     photo: Path
     failure: str | None = None
     kept: bool = False
-    kind: str = ""  # gray, toned or color, see photo_files.kind
-    errors: dict[str, float] = field(default_factory=dict)  # of a photo that had its color
+    kind: str = ""  # gray, toned or color, see `judged.kind`
+    errors: dict[str, float] = field(default_factory=dict)  # of a photo that had color
     losses: tuple[str, ...] = ()
 
 
 def find_jobs(
     inputs: list[Path], output: Path, compare: bool = False, uncertainty: bool = False
 ) -> tuple[list[Job], list[Done]]:
-    """What there is to do, and what cannot be done, for photos and folders of photos.
+    """Return jobs for photos and folders of photos, and results for what cannot be done.
 
-    Photos of a folder keep their place within it. What lies in `output` is left out, so that a
-    second run does not color what the first one made. A photo that is given twice is done once.
+    Photos of a folder keep their place within it. Files in `output` are left out, so a second run
+    does not color what the first one made. A photo that is given twice is colored once.
     """
     found, failed = {}, []
     for given in inputs:
@@ -77,7 +77,7 @@ def find_jobs(
 
 
 def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str, str]]]:
-    """Root, names of photos, and (name, reason) of what is none."""
+    """The root, the names of photos in it, and (name, reason) for whatever is not a photo."""
     if given.exists() and not (given.is_file() or given.is_dir()):
         return given.parent, [], [(given.name, "not an ordinary file")]
     if not given.is_dir():
@@ -94,9 +94,9 @@ def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str,
 
 
 def color_photo(job: Job, colorizer: Colorizer) -> Done:
-    """Color one photo file and write what was asked for.
+    """Color one photo file and write the files of its job.
 
-    Raises what reading or writing raises, and BadPhotoError for what goes wrong in between.
+    Raises what reading raises, WriteError, and BadPhotoError for any error in between.
     """
     image = decode.opened(job.photo)
     with _room.for_pixels(image.width * image.height):
@@ -104,17 +104,17 @@ def color_photo(job: Job, colorizer: Colorizer) -> Done:
         del image
         try:
             return _color_scan(job, scan, colorizer)
-        except (OSError, MemoryError):
+        except (photo_files.WriteError, MemoryError):
             raise
-        except Exception as error:  # the file was read: it is not what is damaged
+        except Exception as error:  # the file was read, so it is not damaged
             raise decode.BadPhotoError(f"could not be colored ({error})") from error
 
 
 def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
-    kind = photo_files.kind(scan.rgb)
+    kind = judged.kind(scan.rgb)
     chroma, bits = colorizer.predict(scan.rgb)
     painted = colorizer.paint(scan.rgb, chroma)
-    errors = photo_files.errors(painted, scan.rgb) if kind == "color" else {}
+    errors = judged.errors(painted, scan.rgb) if kind == "color" else {}
     _write_pictures(job, scan.rgb, painted, bits, colorizer)
     if "colored" in job.targets:
         photo_files.write(job.targets["colored"], painted, scan)
@@ -122,10 +122,10 @@ def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
 
 
 def _write_pictures(job: Job, rgb, painted, bits: Tensor, colorizer: Colorizer) -> None:
-    small = photo_files.shrunk(rgb, SIDE_BY_SIDE)
+    small = judged.shrunk(rgb, SIDE_BY_SIDE)
     if "compare" in job.targets:
         gray = colorizer.gray_version(small)[..., None].repeat(3, axis=-1)
-        pair = np.concatenate([gray, photo_files.shrunk(painted, SIDE_BY_SIDE)], axis=1)
+        pair = np.concatenate([gray, judged.shrunk(painted, SIDE_BY_SIDE)], axis=1)
         photo_files.write_picture(job.targets["compare"], pair)
     if "uncertainty" in job.targets:
         most = math.log2(len(colorizer.model.centers))
@@ -143,7 +143,7 @@ def _scaled(parts: tuple[slice, slice], rgb, small) -> tuple[slice, slice]:
 
 
 class _Room:
-    """Lets photos in as long as there is room for their pixels; the others wait."""
+    """Admits photos while there is room for their pixels; the others wait."""
 
     def __init__(self, pixels: int):
         self.pixels = self.free = pixels
@@ -172,33 +172,35 @@ def color_album(
     taken: str = "error",
     originals: frozenset = frozenset(),
 ) -> Iterator[Done]:
-    """Color photos, several at a time, and say of each as it is done what became of it.
+    """Color photos, several at a time, and yield the result of each when it is done.
 
-    taken: what to do where a file stands already: "error", "keep" it (and make what is missing)
-    or "overwrite" it. A file that is one of the `originals` (device and inode) is never written.
+    taken: what to do if a file exists: "error", "keep" (and make what is missing) or "overwrite".
+    A file that is one of the `originals` (device and inode) is never written.
     """
 
     def made(job: Job) -> Done:
-        standing = [path for path in job.targets.values() if os.path.lexists(path)]
-        if identities(standing) & originals:
+        existing = [path for path in job.targets.values() if os.path.lexists(path)]
+        if identities(existing) & originals:
             why = "would replace an original: choose another folder with --output"
             return Done(job.photo, failure=why)
-        folders = [path for path in standing if path.is_dir()]
+        folders = [path for path in existing if path.is_dir()]
         if folders:
             return Done(job.photo, failure=f"{folders[0]} is a folder: move it away")
-        if standing and taken == "keep":
-            missing = {k: path for k, path in job.targets.items() if path not in standing}
+        if existing and taken == "keep":
+            missing = {k: path for k, path in job.targets.items() if path not in existing}
             if not missing:
                 return Done(job.photo, kept=True)
             job = replace(job, targets=missing)
-        if standing and taken == "error":
-            return Done(job.photo, failure=f"{standing[0]} is taken: --overwrite or --keep")
+        if existing and taken == "error":
+            return Done(job.photo, failure=f"{existing[0]} exists: use --overwrite or --keep")
         return color_photo(job, colorizer)
 
     def attempt(job: Job) -> Done:
         try:
             return made(job)
-        except Exception as error:  # whatever one photo does, the others are colored
+        except photo_files.WriteError as error:
+            return Done(job.photo, failure=str(error))
+        except Exception as error:  # one photo's failure must not stop the others
             return Done(job.photo, failure=decode.reason(error))
 
     workers = max(1, min(len(jobs), pool.cores()))
@@ -214,7 +216,7 @@ def color_album(
 
 
 def identities(paths: Iterable[Path]) -> frozenset[tuple[int, int]]:
-    """Device and inode of each file that there is: the same for two names of one file."""
+    """Device and inode of each file that exists: equal for two names of one file."""
     found = set()
     for path in paths:
         with suppress(OSError):

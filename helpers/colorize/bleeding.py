@@ -1,8 +1,8 @@
-"""How much color runs over edges when chroma is brought up to a photo's own size?
+"""Measures how much color runs over edges when chroma is enlarged to a photo's size.
 
-Two things are told apart. Near the color edges of the truth, color that ran over shows as error.
-And a colored picture whose chroma changes where the lightness does not has edges that belong to
-nothing: `stray` is their share. It needs no truth, and the truth's own value is its yardstick.
+Near the color edges of the ground truth, color that ran over an edge is an error. `stray` is the
+share of chroma changes away from any change of lightness. It needs no ground truth; the ground
+truth's own value is the reference.
 
 Lengths are in pixels of a photo of about a megapixel.
 """
@@ -19,22 +19,22 @@ from . import edges
 from .coloring import Colorizer
 
 SMOOTH = 2.0  # standard deviation of the Gaussian before a gradient is taken
-NEAR = 8  # as far from a color edge counts as near
+NEAR = 8  # pixels from a color edge
 EDGES = {"color": 0.95, "lightness": 0.85}  # gradients above these quantiles are edges
-BESIDE = 3  # a change of chroma this near to an edge of the lightness belongs to it
+BESIDE = 3  # pixels: a change of chroma this close to an edge of the lightness belongs to it
 
 WAYS = {"bilinear": None, "joint": 0, "joint, corrected": edges.CORRECTION}
 
 
 def measure(ab: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[str, float]:
-    """Errors of ab against the truth (both H x W x 2) at the photo's size, L (H x W, 0..100) same.
+    """Return errors of ab against the ground truth (both H x W x 2) of lightness L (H x W, 0..100).
 
     delta_e: mean CIEDE2000; near, elsewhere: RMSE per channel near color edges of the truth and
-    elsewhere; stray: the share of chroma's changes that lies beside no edge of the lightness.
+    elsewhere; stray: the share of chroma changes away from any edge of the lightness.
     """
     edge = _above(slope(truth), EDGES["color"])
     near = maximum_filter(edge, 2 * NEAR + 1)
-    square = np.square(ab - truth).mean(axis=-1)
+    squared = np.square(ab - truth).mean(axis=-1)
     change = slope(ab)
     belongs = maximum_filter(
         _above(slope(lightness[..., None]), EDGES["lightness"]), 2 * BESIDE + 1
@@ -42,8 +42,8 @@ def measure(ab: np.ndarray, truth: np.ndarray, lightness: np.ndarray) -> dict[st
     true_lab, lab = (np.concatenate([lightness[..., None], x], axis=-1) for x in (truth, ab))
     return {
         "delta_e": float(deltaE_ciede2000(true_lab, lab).mean()),
-        "near": float(np.sqrt(square[near].mean())),
-        "elsewhere": float(np.sqrt(square[~near].mean())),
+        "near": float(np.sqrt(squared[near].mean())),
+        "elsewhere": float(np.sqrt(squared[~near].mean())),
         "stray": float(change[~belongs].sum() / max(change.sum(), 1e-9)),
     }
 
@@ -59,10 +59,10 @@ def _above(values: np.ndarray, quantile: float) -> np.ndarray:
 
 
 def compare(pictures: list[np.ndarray], colorizer: Colorizer) -> pd.DataFrame:
-    """Every way to enlarge chroma, with the network's and with the truth's own at that size.
+    """Compare ways to enlarge chroma, for the network's and for the ground truth's at that size.
 
-    pictures: RGB (H x W x 3, 8 bits). Rows: chroma (`truth at half size`, `street_unet`), way,
-    and the means over pictures of what `measure` gives; first gray, last the truth itself.
+    pictures: RGB (H x W x 3, uint8). Rows: chroma (`truth at half size`, `street_unet`), way, and
+    the means of `measure` over pictures; the first row is gray, the last the truth itself.
     """
     rows = []
     for picture in pictures:
@@ -84,7 +84,7 @@ def compare(pictures: list[np.ndarray], colorizer: Colorizer) -> pd.DataFrame:
 def enlarged(
     chroma: torch.Tensor, guide: torch.Tensor, size: tuple[int, int], correction: float | None
 ) -> np.ndarray:
-    """Chroma (1 x 2 x h x w) at `size`: H x W x 2; bilinear where `correction` is None."""
+    """Chroma (1 x 2 x h x w) at `size`: H x W x 2; bilinear if `correction` is None."""
     if correction is not None:
         chroma = edges.along_edges(chroma, guide, correction=correction)
     return edges.bilinear(chroma, *size)[0].permute(1, 2, 0).numpy()

@@ -1,11 +1,11 @@
-"""How is an array of pixels colored at its own size?
+"""Colors an array of pixels at its own size.
 
     from helpers.colorize import Colorizer
     rgb = Colorizer.load().colorize(gray)
 
-The network sees the photo at about the size it knows best, its chroma comes up along the edges of
-the lightness (`upsampling`), and every pixel keeps its own lightness (`recolor`). What works on the
-whole photo works on strips of rows, so that memory grows with the file and little else.
+The network sees the picture at about the size of its training photos. Its chroma is enlarged along
+the edges of the lightness (`edges`), and every pixel keeps its own lightness (`recolor`). Work at
+full size runs on strips of rows, so memory grows with the picture and little else.
 """
 
 import math
@@ -22,21 +22,20 @@ from torch import Tensor
 from .. import paths
 from ..model import bins, street_unet
 from ..model.predict import usable_device
-from ..model.street_unet import OperatingPoint, StreetUnet
-from ..preprocessing.geometry import SIZE
+from ..model.street_unet import SIZE, OperatingPoint, StreetUnet
 from . import edges, recolor, scans
 
 WEIGHTS = paths.WEIGHTS / "street_unet.safetensors"
-MODEL = "street_unet"
-LOWEST, HIGHEST = 0.01, 1000  # temperature and chroma gain beyond which arithmetic ends
-STRIP = 2**17  # pixels worked on at a time: a few megabytes for each array
-# The network sees each photo at these multiples of the size it learned from; the geometric mean of
-# its posteriors is taken, so that a color must be likely at every size. With an earlier training
-# that took 6 % off the square error of seeing each once on the 8 full-size Street View photos, and
-# 15 % on 20 of Cambridge at 640 x 640; most of the blue on roads, sky to the largest size alone,
-# went.
+MODELS = {"colorful": "street_unet", "accurate": "street_unet_accurate"}  # as weights name them
+MODEL = "colorful"
+TEMPERATURES, GAINS = (0.01, 1000), (0, 1000)  # beyond these limits float32 overflows
+STRIP = 2**17  # pixels in one strip: a few megabytes for each array
+# The network sees each picture at these multiples of its training size. The geometric mean of the
+# three distributions asks that a color be likely at every size. With an earlier training this cut
+# the squared error by 6% on 8 full-size Street View photos and by 15% on 20 Cambridge photos of
+# 640 x 640, and removed most of the blue on roads.
 SCALES = (0.71, 1, 1.41)
-LEAST_SIDE = 8  # of what the network sees, however long and thin the photo
+LEAST_SIDE = 8  # pixels of what the network sees, however long and thin the picture
 
 
 class Colorizer:
@@ -54,72 +53,79 @@ class Colorizer:
         chroma_gain: float = 1.0,
         device: str | torch.device | None = None,
     ) -> "Colorizer":
-        """A colorizer from a file of weights, by default those that come with the project.
+        """Load a colorizer from a file of weights, by default the ones in data/weights.
 
-        model: the operating point, `street_unet` (as colorful as streets are) or
-            `street_unet_accurate` (lowest error, paler).
-        temperature: in place of the operating point's own, LOWEST to HIGHEST; smaller is bolder.
-        chroma_gain: what its chroma is multiplied by, 0 to HIGHEST; 0 gives gray.
+        model: the operating point: `colorful` (as colorful as streets are) or `accurate` (lowest
+            error, less saturated); the names in the file, such as `street_unet`, work too.
+        temperature: replaces the operating point's own, 0.01 to 1000; smaller is bolder.
+        chroma_gain: factor on all chroma, 0 to 1000; 0 gives gray.
         device: "cpu", "cuda", "mps"; None takes a GPU if there is one.
-        Raises FileNotFoundError or ValueError, in one sentence, for weights that are missing
-        or damaged, for an unknown model or device, or a number out of range.
+        Raises FileNotFoundError or ValueError if weights are missing or damaged, if there is no
+        such model or device, or if a number is out of range.
         """
-        if temperature is not None and not LOWEST <= temperature <= HIGHEST:
-            raise ValueError(f"temperature {temperature}: take {LOWEST} to {HIGHEST}, such as 0.5")
-        if not 0 <= chroma_gain <= HIGHEST:
-            raise ValueError(f"chroma gain {chroma_gain}: take 0 to {HIGHEST}, such as 1.2")
+        for name, value, limits in (
+            ("temperature", 1 if temperature is None else temperature, TEMPERATURES),
+            ("chroma gain", chroma_gain, GAINS),
+        ):
+            if not limits[0] <= value <= limits[1]:
+                raise ValueError(f"{name} {value} is out of range: take {limits[0]} to {limits[1]}")
         place = usable_device(device)
         network, _, points = street_unet.load(weights, place)
-        if model not in points:
-            raise ValueError(f"no model {model!r} in {weights}: take one of {', '.join(points)}")
-        point = points[model]
-        point = replace(
-            point,
-            temperature=temperature or point.temperature,
-            gain=point.gain * chroma_gain,
+        point = points.get(MODELS.get(model, model))
+        if point is None:
+            known = {full: short for short, full in MODELS.items()}
+            names = ", ".join(known.get(name, name) for name in points)
+            raise ValueError(f"no model {model!r} in {weights}: take one of {names}")
+        return cls(
+            network,
+            replace(
+                point,
+                temperature=temperature or point.temperature,
+                gain=point.gain * chroma_gain,
+            ),
+            place,
         )
-        return cls(network, point, place)
 
     def colorize(self, picture: np.ndarray) -> np.ndarray:
-        """The picture in color: H x W x 3.
+        """Return the picture in color: H x W x 3, sRGB.
 
-        picture: H x W or H x W x 3, 8 bits (0..255) or floats (0..1). Of a picture in color its
-        gray version counts alone. 8 bits give 8 bits, floats give float32 in 0..1, in sRGB.
-        The lightness L is that of the picture in every pixel, up to the rounding of the result.
+        picture: H x W or H x W x 3, uint8 (0..255) or floats (0..1). Only the gray version of a
+        color picture is used. uint8 gives uint8; floats give float32 in 0..1. Every pixel keeps
+        its lightness L, up to the rounding of the result.
         Raises ValueError for another shape, type or range.
         """
         chroma, _ = self.predict(picture)
         return self.paint(picture, chroma)
 
     def uncertainty(self, picture: np.ndarray) -> np.ndarray:
-        """How unsure the network is of each pixel's color: H x W, float32, in bits.
+        """Return the entropy of each pixel's color distribution: H x W, float32, bits.
 
-        0 is certain; the number of its ab bins' logarithm to base 2, about 6, knows nothing.
+        0 is certain; the base-2 logarithm of the number of bins, about 6, is the maximum.
         """
         _, bits = self.predict(picture)
-        return self.spread(bits, picture)
+        return self.spread(bits, picture, self.inside(picture))
 
-    def spread(self, bits: Tensor, picture: np.ndarray, inside=None) -> np.ndarray:
-        """Bits of `predict` at a picture's size, H x W, float32; 0 in its border.
+    def spread(self, bits: Tensor, picture: np.ndarray, inside: tuple[slice, slice]) -> np.ndarray:
+        """Enlarge the entropy of `predict` to a picture's size: H x W, float32, 0 in the border.
 
-        inside: rows and columns within the border, where they are known from another copy.
+        inside: rows and columns within the border of `picture`.
         """
-        rows, columns = inside or self.inside(picture)
+        rows, columns = inside
         map_of_bits = np.zeros(picture.shape[:2], np.float32)
         size = rows.stop - rows.start, columns.stop - columns.start
         map_of_bits[rows, columns] = edges.bilinear(bits, *size)[0, 0].cpu().numpy()
         return map_of_bits
 
     def inside(self, picture: np.ndarray) -> tuple[slice, slice]:
-        """Rows and columns that get color: all but a scan's border, see `scans.inside`."""
+        """Return rows and columns that get color: all but a scan's border (`scans.inside`)."""
         eight_bits = picture.dtype == np.uint8
         return scans.inside(picture if eight_bits else self.gray_version(picture))
 
     def predict(self, picture: np.ndarray) -> tuple[Tensor, Tensor]:
-        """What the network says of a picture (as for `colorize`), for `paint`.
+        """Return chroma and entropy for `paint` and `spread`, of the part inside the border.
 
-        Chroma (1 x 2 x M x N, ab units) of at most FINE times the network's size, along the
-        picture's edges; entropy in bits (1 x 1 x h x w). Both of what is `inside`.
+        Chroma (1 x 2 x M x N, ab units) follows the picture's edges and is at most FINE times as
+        large as the network's output; entropy is 1 x 1 x h x w, in bits.
         """
         picture = checked(picture)
         chroma, bits, guide = self.see(picture[self.inside(picture)])
@@ -127,8 +133,10 @@ class Colorizer:
 
     @torch.inference_mode()
     def see(self, picture: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """Chroma (1 x 2 x h x w) and bits (1 x 1 x h x w) from the network, before enlargement,
-        and the lightness that guides it (1 x 1 x M x N, 0..1), of a picture as for `colorize`.
+        """Return the network's output before enlargement, and the lightness that guides it.
+
+        Chroma is 1 x 2 x h x w (ab units), entropy 1 x 1 x h x w (bits), lightness 1 x 1 x M x N
+        (0..1).
         """
         gray = self.gray_version(picture)
         gray = scans.stretched(gray, sized(gray, *network_size(*gray.shape)))
@@ -141,17 +149,17 @@ class Colorizer:
         return chroma, bins.entropy(logs)[:, None], self._lightness(gray, *fine)
 
     def _posterior(self, gray: np.ndarray, size: tuple, low: tuple) -> Tensor:
-        """Log probabilities of the bins, seen at `size` and brought to `low`: 1 x Q x low."""
+        """Log probabilities of the bins (1 x Q x low) from the picture at `size`."""
         logs = street_unet.posterior(self.model, self._lightness(gray, *size))
         return F.interpolate(logs, size=low, mode="bilinear", antialias=True)
 
     @torch.inference_mode()
     def paint(self, picture: np.ndarray, chroma: Tensor) -> np.ndarray:
-        """The picture (as for `colorize`) with its own lightness and the chroma of `predict`."""
+        """Return the picture (as for `colorize`) with the chroma of `predict`."""
         picture = checked(picture)
         height, width = picture.shape[:2]
-        whole_numbers = picture.dtype == np.uint8
-        painted = np.empty((height, width, 3), np.uint8 if whole_numbers else np.float32)
+        eight_bits = picture.dtype == np.uint8
+        painted = np.empty((height, width, 3), np.uint8 if eight_bits else np.float32)
         rows, columns = self.inside(picture)
         size = rows.stop - rows.start, columns.stop - columns.start
         for first, last in strips(height, width):
@@ -163,12 +171,12 @@ class Colorizer:
                 place = top - rows.start, bottom - rows.start
                 ab[:, own, columns] = edges.bilinear_rows(chroma, *place, *size)[0]
             channels = recolor.with_ab(luminance, *ab)
-            channels = [recolor.encoded(channel, whole_numbers) for channel in channels]
+            channels = [recolor.encoded(channel, eight_bits) for channel in channels]
             painted[first:last] = torch.stack(channels, dim=-1).cpu().numpy()
         return painted
 
     def gray_version(self, picture: np.ndarray) -> np.ndarray:
-        """The gray picture (H x W, 8 bits) of the same lightness: all that the network sees."""
+        """Return the gray picture (H x W, uint8) of equal lightness: the network sees only this."""
         picture = checked(picture)
         if picture.ndim == 2 and picture.dtype == np.uint8:
             return picture
@@ -180,20 +188,23 @@ class Colorizer:
         return gray
 
     def _lightness(self, gray: np.ndarray, height: int, width: int) -> Tensor:
-        """L / 100 (1 x 1 x height x width) of a gray picture (8 bits) brought to that size."""
+        """L / 100 (1 x 1 x height x width) of a gray picture (uint8), resized."""
         luminance = recolor.luminance(recolor.as_tensor(sized(gray, height, width), self.device))
         return (recolor.lightness(luminance) / 100).clamp(0, 1)[None, None]
 
 
 def sized(gray: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A gray picture (8 bits) brought to that size."""
+    """A gray picture (uint8) resized: averaged when it shrinks, else bicubic."""
     smaller = height <= gray.shape[0] and width <= gray.shape[1]
     way = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
     return np.asarray(Image.fromarray(gray).resize((width, height), way))
 
 
 def checked(picture: np.ndarray) -> np.ndarray:
-    """A picture that `Colorizer.colorize` takes, H x W where it is gray; else ValueError."""
+    """A picture that `Colorizer.colorize` takes, as H x W if all channels are equal.
+
+    Raises ValueError for any other.
+    """
     picture = np.asarray(picture)
     if picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
         raise ValueError(f"a picture must be H x W or H x W x 3, not {picture.shape}")
@@ -208,20 +219,20 @@ def checked(picture: np.ndarray) -> np.ndarray:
             f"a picture of {picture.dtype}: give 8 bits (uint8) or floats in 0..1 "
             "(16 bits: divide by 65535)"
         )
-    if not (picture.min() >= 0 and picture.max() <= 1):  # NaN is neither
+    if not (picture.min() >= 0 and picture.max() <= 1):  # also true for NaN
         raise ValueError("floats must lie in 0..1: divide values of 0..255 by 255")
     return picture
 
 
 def network_size(height: int, width: int, scale: float = 1) -> tuple[int, int]:
-    """Height and width at which the network sees a picture: as many pixels as it learned from.
+    """Height and width at which the network sees a picture: as many pixels as in training.
 
     `scale` multiplies both sides.
     """
-    scale *= math.sqrt(SIZE[0] * SIZE[1] / (height * width))
-    most = SIZE[0] * SIZE[1] // LEAST_SIDE
-    sides = (min(most, max(LEAST_SIDE, round(side * scale))) for side in (height, width))
-    return tuple(sides)
+    pixels = SIZE[0] * SIZE[1]
+    scale *= math.sqrt(pixels / (height * width))
+    most = pixels // LEAST_SIDE
+    return tuple(min(most, max(LEAST_SIDE, round(side * scale))) for side in (height, width))
 
 
 def strips(height: int, width: int) -> Iterator[tuple[int, int]]:

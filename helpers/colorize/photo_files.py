@@ -1,24 +1,23 @@
-"""How is a photo file read to be colored, and written so that nothing is lost silently?
+"""Reads a photo file and writes its colored version with everything else that the file said.
 
-The pixels are upright 8-bit sRGB, as `decode` gives them. The file that is written has the
-format of the one that was read, its EXIF, XMP, comments, resolution, orientation (stored the way
-it was, with the tag that says so) and color profile. What cannot be kept stands in `Scan.losses`.
+The pixels are upright 8-bit sRGB, as `decode` returns them. The new file has the format, EXIF,
+XMP, comments, resolution, orientation (stored as before, with its tag) and color profile of the
+old one. `Scan.losses` names what cannot be kept.
 """
 
+import errno
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin
-from skimage.color import deltaE_ciede2000
 
-from .. import color, paths
+from .. import paths
 from ..photos import decode
 from ..photos.decode import ORIENTATION
-from ..preprocessing.thumbnail import GRAY_CHROMA
 
-# How a photo that was turned upright is turned back, by its EXIF orientation.
+# What turns an upright photo back to its EXIF orientation.
 BACK = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -28,7 +27,7 @@ BACK = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_270,
 }
-# TIFF keeps everything in tags; these describe the photo, the others its bytes.
+# The tags of a TIFF that describe the photo; the others describe how its bytes are stored.
 TIFF_TAGS = (270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 700, 33432, 33723, 34665, 34853)
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
@@ -36,26 +35,26 @@ OPTIONS = {
     "WEBP": {"quality": 95, "method": 2},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
-LOOK = 256  # pixels of the longer side of the copy on which a photo is judged
-# Colors that stray no further (ab units) from one tone a lightness are one tone; on 798 street
-# photos of four sets it took two in color for toned.
-TONE_SPREAD = 2.5
+
+
+class WriteError(Exception):
+    """A file that could not be written, through no fault of the photo. Its text is the reason."""
 
 
 @dataclass
 class Scan:
-    """A photo that was read, and what its file said besides the pixels."""
+    """A photo file: its pixels and everything else that it said."""
 
-    rgb: np.ndarray  # H x W x 3, 8 bits, sRGB, upright
+    rgb: np.ndarray  # H x W x 3, uint8, sRGB, upright
     format: str  # JPEG, PNG, WEBP or TIFF
     orientation: int
-    profile: bytes | None  # of the colors in the file, if the pixels can be brought back to it
-    metadata: dict  # what Pillow's writer of this format takes
+    profile: bytes | None  # ICC profile for the file to write
+    metadata: dict  # options for Pillow's writer of this format
     losses: list[str] = field(default_factory=list)
 
 
 def read(image: Image.Image) -> Scan:
-    """Decode a photo that `decode.opened` opened. Raises what the decoder raises."""
+    """Decode a photo from `decode.opened`. Raises what the decoder raises."""
     format = "JPEG" if image.format == "MPO" else image.format
     losses = _losses(image)
     profile = image.info.get("icc_profile")
@@ -69,9 +68,9 @@ def read(image: Image.Image) -> Scan:
 
 
 def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
-    """Write a picture (H x W x 3, 8 bits, sRGB, upright) as the file of `scan`, whole or not.
+    """Write a picture (H x W x 3, uint8, sRGB, upright) as a file like that of `scan`.
 
-    JPEG and WebP are lossy: quality 95, JPEG with chroma at full size.
+    JPEG and WebP are lossy: quality 95, JPEG with chroma at full size. Raises WriteError.
     """
     image = Image.fromarray(rgb)
     if scan.profile and not _is_srgb(scan.profile):
@@ -82,73 +81,32 @@ def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
     options = OPTIONS[scan.format] | scan.metadata
     if scan.profile:
         options["icc_profile"] = scan.profile
-    with paths.whole(path) as part:
-        image.save(part, scan.format, **options)
+    _store(path, image, format=scan.format, **options)
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> None:
-    """Write a picture of ours (H x W or H x W x 3, 8 bits) in the format of its name, whole."""
-    with paths.whole(path) as part:
-        Image.fromarray(pixels).save(part, quality=92)
+    """Write a picture (H x W or H x W x 3, uint8) in the format of its name. Raises WriteError."""
+    format = Image.registered_extensions()[path.suffix]
+    _store(path, Image.fromarray(pixels), format=format, quality=92)
 
 
-def shrunk(pixels: np.ndarray, longest: int = LOOK) -> np.ndarray:
-    """A copy of a picture (8 bits) whose longer side is at most `longest` pixels."""
-    height, width = pixels.shape[:2]
-    scale = min(1, longest / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-
-
-def kind(rgb: np.ndarray) -> str:
-    """`gray`, `toned` or `color`: what a picture (H x W x 3, 8 bits) is.
-
-    Toned is a print in one tone, such as sepia: its ab are the same wherever L is the same, but
-    for what changes slowly over the print, as stains and fading do. Judged on a shrunk copy, in
-    which grain and the noise of a scanner average out.
-    """
-    lightness, ab = color.split_lab(shrunk(rgb))
-    if (color.chroma(ab) > GRAY_CHROMA).mean() <= 0.01:
-        return "gray"
-    level = np.rint(lightness / 4).astype(int).ravel()
-    flat = ab.reshape(-1, 2)
-    y, x = (axis.ravel() / max(lightness.shape) for axis in np.indices(lightness.shape))
-    place = np.stack([x, y, x * x, x * y, y * y], axis=-1)
-    place, flat = (_without_means(values, level) for values in (place, flat))
-    drift = place @ np.linalg.lstsq(place, flat, rcond=None)[0]
-    spread = np.sqrt(np.square(flat - drift).sum(axis=-1).mean())
-    return "toned" if spread <= TONE_SPREAD else "color"
-
-
-def _without_means(values: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Values (N x C) less the mean of their level (N)."""
-    count = np.maximum(1, np.bincount(level))
-    means = [np.bincount(level, column) / count for column in values.T]
-    return values - np.stack(means, axis=-1)[level]
-
-
-def errors(rgb: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """How far a colored picture is from its truth (both H x W x 3, 8 bits), on shrunk copies.
-
-    delta_e: mean CIEDE2000; rmse: of ab, per channel; delta_e_gray and rmse_gray: the same of
-    the truth without its color.
-    """
-    lightness, ab = color.split_lab(shrunk(rgb))
-    true_lightness, true_ab = color.split_lab(shrunk(truth))
-    true_lab = np.concatenate([true_lightness[..., None], true_ab], axis=-1)
-    lab = np.concatenate([lightness[..., None], ab], axis=-1)
-    return {
-        "delta_e": float(deltaE_ciede2000(true_lab, lab).mean()),
-        "delta_e_gray": float(deltaE_ciede2000(true_lab, true_lab * [1, 0, 0]).mean()),
-        "rmse": float(np.sqrt(np.square(ab - true_ab).mean())),
-        "rmse_gray": float(np.sqrt(np.square(true_ab).mean())),
-    }
+def _store(path: Path, image: Image.Image, **options) -> None:
+    """Encode in memory, then write: Pillow's own writers overlook a full disk."""
+    encoded = io.BytesIO()
+    image.save(encoded, **options)
+    try:
+        with paths.whole(path) as part:
+            size = part.write_bytes(encoded.getbuffer())
+            if not size == part.stat().st_size == len(encoded.getbuffer()):
+                raise OSError(errno.ENOSPC, "written in part")
+    except OSError as error:
+        raise WriteError(f"could not be written: {decode.reason(error)}") from error
 
 
 def _losses(image: Image.Image) -> list[str]:
     args = image.tile[0].args if image.tile else ""
     raw = args if isinstance(args, str) else str(args[0])
-    told = {
+    all_losses = {
         "16 bits a channel were read, 8 are written": "16" in raw or image.mode.startswith("I"),
         "black and white alone hold no color (scan it in shades of gray)": image.mode == "1",
         "it was CMYK and is written as RGB": image.mode == "CMYK",
@@ -156,11 +114,11 @@ def _losses(image: Image.Image) -> list[str]:
         "further pictures in the file are left out": getattr(image, "n_frames", 1) > 1,
         "captions in IPTC are left out": "photoshop" in image.info,
     }
-    return [text for text, holds in told.items() if holds]
+    return [text for text, holds in all_losses.items() if holds]
 
 
 def _metadata(image: Image.Image, format: str) -> dict:
-    """EXIF, XMP, resolution and comments as Pillow's writer of the format takes them."""
+    """EXIF, XMP, resolution and comments as options for Pillow's writer of the format."""
     exif, xmp = image.getexif(), image.info.get("xmp")
     kept = {"dpi": image.info.get("dpi"), "comment": image.info.get("comment")}
     if format == "TIFF":
@@ -186,7 +144,7 @@ def _is_srgb(profile: bytes) -> bool:
 
 
 def _writable(profile: bytes) -> bool:
-    """Whether sRGB pixels can be brought to a profile: a scanner's own may know one way only."""
+    """Whether sRGB pixels can be converted to a profile; a scanner's may convert one way only."""
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         srgb = ImageCms.createProfile("sRGB")

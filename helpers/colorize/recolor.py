@@ -1,39 +1,46 @@
-"""How does a picture get new colors and keep its lightness, pixel for pixel?
+"""Gives a picture new colors and keeps its lightness in every pixel.
 
-CIELAB as in `color`, written for tensors on any device and for pictures of 100 megapixels, which
-come in strips: the luminance Y is read from a picture and, with new ab, becomes RGB again. In
-float32; the conversions agree with scikit-image's to about 1e-4. Powers are looked up in tables
-where the values are of 8 bits, which is several times faster.
+This is CIELAB as in `color`, written for tensors on any device and for pictures of 100 megapixels,
+which arrive in strips. The luminance Y is read from a picture; with new ab it becomes RGB again.
+Arithmetic is float32 and agrees with scikit-image to about 1e-4. Powers of 8-bit values come from
+tables, which is several times faster.
 
 Where L with ab lies outside of the sRGB gamut, clipping channels would change L. Here the color
 moves toward the gray of the same Y instead. In linear light that is a straight line,
 
     gray + t (color - gray),   gray = (Y, Y, Y),
 
-on which Y, and so L, stays what it is; t is the largest that keeps every channel in 0..1.
+on which Y, and so L, stays the same; t is the largest value that keeps every channel in 0..1.
 """
 
 from functools import cache
 
 import numpy as np
 import torch
-from skimage.color import xyz_tristimulus_values
-from skimage.color.colorconv import rgb_from_xyz, xyz_from_rgb
 from torch import Tensor
 
-WHITE_X, _, WHITE_Z = (float(v) for v in xyz_tristimulus_values(illuminant="D65", observer="2"))
+# CIE XYZ of linear sRGB under D65, 2 degrees; the values that scikit-image uses.
+XYZ_FROM_RGB = np.array(
+    [
+        [0.412453, 0.357580, 0.180423],
+        [0.212671, 0.715160, 0.072169],
+        [0.019334, 0.119193, 0.950227],
+    ]
+)
+RGB_FROM_XYZ = np.linalg.inv(XYZ_FROM_RGB)
+WHITE_X, WHITE_Z = 0.95047, 1.08883
 BEND = (6 / 29) ** 3  # below it CIELAB's cube root is a straight line
 SLOPE, FOOT = 7.787, 16 / 116
 STEPS = 2**16  # of linear light in the table: a twentieth of an 8-bit step at the dark end
 
 
 def luminance(rgb: Tensor) -> Tensor:
-    """Y (H x W, 0..1) of an sRGB picture (H x W or H x W x 3; 8 bits, or floats in 0..1)."""
+    """Y (H x W, 0..1) of an sRGB picture (H x W or H x W x 3; uint8, or floats in 0..1)."""
     if rgb.dtype == torch.uint8:
         linear = _looked_up(_linear_table(rgb.device), rgb)
     else:
         linear = _linear(rgb)
-    return linear if rgb.ndim == 2 else linear @ linear.new_tensor(xyz_from_rgb[1])
+    return linear if rgb.ndim == 2 else linear @ linear.new_tensor(XYZ_FROM_RGB[1])
 
 
 def lightness(luminance: Tensor) -> Tensor:
@@ -42,16 +49,16 @@ def lightness(luminance: Tensor) -> Tensor:
 
 
 def with_ab(luminance: Tensor, a: Tensor, b: Tensor) -> list[Tensor]:
-    """Linear red, green and blue (0..1, in the gamut) of ab and Y, which stays; all H x W."""
+    """Linear red, green and blue (0..1, in the gamut) of these ab with this Y; all H x W."""
     y = _root(luminance)
     x, z = WHITE_X * _cube(y + a / 500), WHITE_Z * _cube(y - b / 200)
     channels = [
-        float(from_x) * x + float(from_y) * luminance + float(from_z) * z
-        for from_x, from_y, from_z in rgb_from_xyz
+        from_x * x + from_y * luminance + from_z * z
+        for from_x, from_y, from_z in RGB_FROM_XYZ.tolist()
     ]
     highest = torch.maximum(torch.maximum(*channels[:2]), channels[2])
     lowest = torch.minimum(torch.minimum(*channels[:2]), channels[2])
-    # A channel that stays inside asks for no more than 1: its quotient is larger.
+    # A channel inside the gamut has a quotient above 1, so it sets no limit.
     over = (1 - luminance) / (highest - luminance).clamp_min(1e-9)
     under = luminance / (luminance - lowest).clamp_min(1e-9)
     toward = torch.minimum(over, under).clamp(0, 1)
@@ -59,14 +66,14 @@ def with_ab(luminance: Tensor, a: Tensor, b: Tensor) -> list[Tensor]:
 
 
 def encoded(linear: Tensor, eight_bits: bool) -> Tensor:
-    """Linear light (0..1) as sRGB values: 8 bits, or floats in 0..1."""
+    """Linear light (0..1) as sRGB values: uint8, or floats in 0..1."""
     if eight_bits:
         return _looked_up(_encoding_table(linear.device), (linear * STEPS + 0.5).int())
     return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def as_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """8-bit values as they are, floats as float32."""
+    """A tensor of uint8 values, or of any floats as float32."""
     kind = np.uint8 if pixels.dtype == np.uint8 else np.float32
     return torch.tensor(np.ascontiguousarray(pixels, kind), device=device)
 

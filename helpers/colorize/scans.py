@@ -1,11 +1,11 @@
-"""What keeps the network from seeing a scan as it saw streets?
+"""Finds the border of a scan and stretches the lightness of a faded one for the network.
 
-A border: around a print lies its white paper, around a slide its black mount. It is found where
-lines of nearly constant, very light or very dark pixels stand along all four sides; a bright sky or
-a dark road stands along some of them.
+A print is surrounded by white paper, a slide by a black mount. A border is found where lines of
+nearly constant, very light or very dark pixels run along all four sides. A bright sky or a dark
+road runs along some sides only.
 
-Lightness: a faded print has no black, a dark one no white. The network gets to see it stretched as
-far as almost all of its training photos reached; the photo's own lightness is not touched.
+A faded print has no black, a dark one no white. The network sees a copy stretched to the range of
+almost all training photos. The lightness of the photo itself does not change.
 """
 
 import math
@@ -13,24 +13,24 @@ import math
 import numpy as np
 from PIL import Image
 
-LOOK = 512  # pixels of the longer side of the copy that is looked at: grain averages out
-LIGHT, DARK = 210, 40  # of 255: paper that has yellowed, a mount that the scanner lit
-ALIKE = 12  # of 255: a border is no more uneven than that
-NEARLY_ALL = 0.95  # of a line's pixels; the others are dust, or where the print lies crooked
-NARROWEST = 0.005  # of a side; less is the edge of any scan
+LOOK = 512  # pixels of the longer side of the copy that is examined, in which grain averages out
+LIGHT, DARK = 210, 40  # of 255: yellowed paper, a mount lit by the scanner
+ALIKE = 12  # of 255: the unevenness of a border
+NEARLY_ALL = 0.95  # of a line's pixels; the others are dust, or a crooked print
+NARROWEST = 0.005  # of a side; any scan has a narrower edge
 
-ENDS = 1, 99  # percentiles that are taken for black and white
-# Of 255: L 20 and 70. Relit as they were for training (`augment.vary`), 19 in 20 photos had their
-# black and white beyond L 19 and 78 in Manhattan, 26 and 63 in Cambridge.
+ENDS = 1, 99  # percentiles that count as black and white
+# Of 255: L 20 and 70. With the light changes of training, 19 in 20 photos had black and white
+# beyond L 19 and 78 in Manhattan, and beyond L 26 and 63 in Cambridge.
 BLACK, WHITE = 48, 171
-MOST = 5  # times the contrast; with less than that there is grain to bring up and no picture
+MOST = 5  # times the contrast; a picture that needs more is mostly grain
 
 
 def inside(picture: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns of what a border surrounds in a picture (H x W or H x W x 3, 8 bits).
+    """Return rows and columns inside the border of a picture (H x W or H x W x 3, uint8).
 
-    All of them where a side has no border. Of a border within a border, such as a print's paper
-    in the scanner's black, both are left outside.
+    These are all of them unless all four sides have a border. Borders within a border, such as
+    paper in the scanner's black, are all left out.
     """
     height, width = picture.shape[:2]
     scale = max(1, max(height, width) / LOOK)
@@ -55,7 +55,7 @@ def inside(picture: np.ndarray) -> tuple[slice, slice]:
 
 
 def _border(lines: np.ndarray) -> int:
-    """How many lines from the first on are like it, light or dark."""
+    """The number of lines, from the first on, that are plain and as light or dark as it is."""
     level = np.median(lines[0])
     if DARK < level < LIGHT:
         return 0
@@ -64,10 +64,10 @@ def _border(lines: np.ndarray) -> int:
 
 
 def stretched(gray: np.ndarray, look: np.ndarray) -> np.ndarray:
-    """A gray picture (8 bits) with its black no lighter than BLACK, its white no darker than WHITE.
+    """Stretch a gray picture (uint8) to black of at most BLACK and white of at least WHITE.
 
-    look: a small copy of it, on which black and white are measured. What reaches both is given
-    back as it is, and so is what would have to be stretched more than MOST times.
+    look: a small copy, on which black and white are measured. A picture that reaches both, or
+    would need more than MOST times the contrast, is returned unchanged.
     """
     black, white = np.percentile(look, ENDS)
     first, last = min(black, BLACK), max(white, WHITE)

@@ -1,7 +1,47 @@
-"""`python -m helpers.evaluation`: measure weights on a folder of photos."""
+"""`python -m helpers.evaluation`: measure weights on a folder of photos they have not seen."""
 
+import argparse
 import sys
 
-from .folder import main
+from .. import metrics, paths, results
+from .folder import compare, evaluate_folder
 
-sys.exit(main())
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure as the command line says; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.evaluation",
+        description="Measure the shipped model, and baselines without a network, on your photos.",
+        epilog="Photos that the weights were trained or tuned on are left out and counted.",
+    )
+    add = parser.add_argument
+    add("folder", help="a folder of color photos")
+    add("--weights", type=paths.input_file, metavar="W", help="other weights of street_unet")
+    add("--json", type=paths.output_file, metavar="FILE", help="also write the numbers there")
+    add("--check", type=paths.input_file, metavar="FILE",
+        help="compare with the numbers that --json wrote there before")  # fmt: skip
+    options = parser.parse_args(arguments)
+    try:
+        recorded = results.load(options.check) if options.check else None
+        evaluation, counts = evaluate_folder(options.folder, options.weights)
+        found = {"data": counts, "metrics": evaluation.as_results()}
+        lines, agree = compare(found, recorded) if options.check else ([], True)
+        if options.json:
+            results.save(options.json, found)
+    except (OSError, ValueError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"{counts['photos']} photos of {counts['places']} places; {counts['left_out']} left out "
+        f"(seen by the weights, or their neighbors), {counts['rejected']} rejected."
+    )
+    if not counts["weights"]:
+        print("No weights are shipped or given: baselines only, with the mean of these photos.")
+    print("Value [95% confidence interval over places].")
+    print(evaluation.table(metrics.METRICS).T.to_string())
+    print(*lines, sep="\n", end="\n" if lines else "")
+    return 0 if agree else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

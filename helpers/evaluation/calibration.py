@@ -1,8 +1,7 @@
-"""Does the network of `street_unet` know how sure it may be?
+"""Calibration: whether `street_unet` expects the errors that it makes.
 
-Its distribution over bins says which square error it expects of its mean color: the variance of
-the bins around that mean. Sorted by what was expected, the errors that came can be laid beside.
-Squares are per channel, in ab units, at half size.
+The variance of its distribution over bins is the squared error that it expects of its mean color.
+Squared errors are per channel, in ab units, at half size.
 """
 
 from dataclasses import dataclass
@@ -14,20 +13,20 @@ import torch
 from .. import color
 from ..intervals import bootstrap, interval
 from ..model import bins
-from ..model.street_unet import OperatingPoint, StreetUnet, ab_at_half, halve, posterior
-from .evaluate import BATCH
+from ..model.street_unet import OperatingPoint, StreetUnet, ab_at_half, halve, posterior, to_size
 
 GROUPS = 10
+BATCH = 16  # photos in one pass
 MEAN = OperatingPoint()
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was expected and what came. Made by `calibration`.
+    """Expected and measured errors. Made by `calibration`.
 
-    table: one row a group of equally many pixels, the surest first: bits (mean entropy), expected
-    and measured (RMSE per channel, ab units), measured_low and measured_high (over places).
-    ratio: measured over expected RMSE of all pixels, with its interval.
+    table: one row per group of equally many pixels, the most certain first: bits (mean entropy),
+    expected and measured (RMSE per channel, ab units), measured_low, measured_high (over places).
+    ratio: measured over expected RMSE of all pixels, with its 95% confidence interval.
     """
 
     table: pd.DataFrame
@@ -37,7 +36,7 @@ class Calibration:
 def maps(
     model: StreetUnet, lightness: np.ndarray, truth: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Entropy (bits), expected and measured square error per channel, each N x h x w.
+    """Entropy (bits), expected and measured squared error per channel, each N x h x w.
 
     lightness N x H x W and truth N x H x W x 2, as stored (uint8).
     """
@@ -55,10 +54,18 @@ def maps(
     return tuple(np.concatenate(each) for each in zip(*found))
 
 
+@torch.inference_mode()
+def uncertainty(model: StreetUnet, lightness: np.ndarray) -> np.ndarray:
+    """Entropy (N x H x W, bits) of the plain posterior for lightness (uint8, N x H x W)."""
+    light = torch.from_numpy(color.load_lightness(lightness) / 100)[:, None]
+    bits = bins.entropy(posterior(model, light))[:, None]
+    return to_size(bits, *lightness.shape[1:])[:, 0].numpy()
+
+
 def calibration(
     entropy: np.ndarray, expected: np.ndarray, measured: np.ndarray, places: pd.Series
 ) -> Calibration:
-    """Lay expected and measured square errors of `maps` beside each other, with intervals."""
+    """Compare expected and measured squared errors of `maps`, with intervals over places."""
     edges = np.quantile(expected, np.linspace(0, 1, GROUPS + 1)[1:-1])
     group = np.searchsorted(edges, expected)
     kinds = {"pixels": np.ones_like(expected), "bits": entropy}

@@ -1,26 +1,20 @@
-"""How good is it, against what, and how sure are we?
+"""How good predictions are, compared with what, and how sure the numbers are.
 
-Metrics are those of helpers/metrics.py, their 95 % intervals those of helpers/intervals.py.
-Differences between models are taken within a draw of places: a paired interval that contains
-zero is no difference. `python -m helpers.evaluation --help` (`folder_evaluation`) measures weights
-on photos of your own.
+Intervals are 95% confidence intervals from resampled places (and seeds). Differences between
+models are paired: both are measured on the same resampled places.
 """
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 
 from .. import metrics, paths
-from ..intervals import as_text, bootstrap, interval
+from ..intervals import as_text, bootstrap, compared, interval
 from ..model import bins, street_unet
+from ..model.predict import predict
 from ..preprocessing import PreparedSet
-from ..training import threads
-
-BATCH = 16  # photos in one pass through a network
 
 
 @dataclass(frozen=True)
@@ -48,13 +42,16 @@ class Evaluation:
         return interval(self.draws[model][metric])
 
     def table(self, names: Iterable[str] = metrics.METRICS, intervals: bool = True):
-        """Models x metrics as text, "value [low, high]"; `-` where nothing can be measured."""
+        """Models x metrics as text, "value [low, high]"; `-` where nothing can be measured.
+
+        Columns are the metrics' labels with their units.
+        """
         rows = {}
         for model in self.estimates.index:
             rows[model] = {}
             for name in names:
                 values = (self.estimates.loc[model, name], *self.interval(model, name))
-                rows[model][name] = as_text(
+                rows[model][metrics.METRICS[name].head] = as_text(
                     values if intervals else values[:1], metrics.METRICS[name].digits
                 )
         return pd.DataFrame.from_dict(rows, orient="index")
@@ -66,12 +63,13 @@ class Evaluation:
         return Difference(model, other, metric, float(value), low, high)
 
     def against_gray(self, model: str) -> str:
-        """One sentence: does the model beat a = b = 0 on these photos?"""
+        """One sentence: is the model better than gray on these photos?"""
         low, high = self.interval(model, "mse_vs_gray")
-        answer = "beats gray" if high < 1 else "does worse than gray" if low > 1 else None
-        answer = answer or "does not differ from gray by more than chance"
-        ratio = as_text((self.estimates.loc[model, "mse_vs_gray"], low, high), 3)
-        return f"{model} {answer}: its square error is {ratio} times that of a = b = 0."
+        word = {"better": "better than", "worse": "worse than"}.get(
+            compared(low, high, 1), "not distinguishable from"
+        )
+        error = as_text((self.estimates.loc[model, "mse_vs_gray"], low, high), 3)
+        return f"{model} is {word} gray: its squared error is {error} relative to gray."
 
     def per_photo(self, model: str, metric: str) -> np.ndarray:
         """A metric of each photo alone, mean over seeds."""
@@ -96,16 +94,18 @@ class Difference:
     high: float
 
     @property
-    def real(self) -> bool:
-        """Whether the interval leaves zero."""
-        return self.low > 0 or self.high < 0
+    def word(self) -> str:
+        """ "better", "worse" or "not distinguishable", by the metric's own direction."""
+        better = metrics.METRICS[self.metric].better
+        if better == "one":
+            apart = self.low > 0 or self.high < 0
+            return "different" if apart else "not distinguishable"
+        return compared(self.low, self.high, 0, better == "lower")
 
     def __str__(self) -> str:
-        numbers = as_text(
-            (self.value, self.low, self.high), metrics.METRICS[self.metric].digits, sign="+"
-        )
-        verdict = "a difference" if self.real else "no difference that these photos can show"
-        return f"{self.model} - {self.other}, {self.metric}: {numbers}, {verdict}"
+        metric = metrics.METRICS[self.metric]
+        numbers = as_text((self.value, self.low, self.high), metric.digits, sign="+")
+        return f"{self.model} - {self.other}, {metric.label}: {numbers}, {self.word}"
 
 
 def evaluate(
@@ -138,16 +138,6 @@ def evaluate(
     return Evaluation(photos, sums, pd.DataFrame(estimates).T, draws)
 
 
-def unet_colors(model, lightness: np.ndarray, point) -> np.ndarray:
-    """ab (N x H x W x 2, ab units) that a StreetUnet gives lightness (uint8, N x H x W)."""
-
-    def colors(start: int) -> np.ndarray:
-        part = torch.from_numpy(lightness[start : start + BATCH])[:, None].float() / 255
-        return street_unet.predict(model, part, point)[0].permute(0, 2, 3, 1).numpy()
-
-    return np.concatenate(threads.team().map(colors, range(0, len(lightness), BATCH)))
-
-
 def shipped(prepared: PreparedSet, indices: np.ndarray) -> tuple[dict[str, np.ndarray], int]:
     """Colors that the shipped weights give photos, and how many of these photos they had seen.
 
@@ -158,10 +148,4 @@ def shipped(prepared: PreparedSet, indices: np.ndarray) -> tuple[dict[str, np.nd
     seen = int(prepared.photos.sha256.iloc[indices].isin(known).sum())
     named = {} if seen else {f"{name}_shipped": point for name, point in points.items()}
     lightness = prepared.lightness[indices]
-    return {name: unet_colors(model, lightness, point) for name, point in named.items()}, seen
-
-
-if __name__ == "__main__":
-    from .folder import main
-
-    sys.exit(main())
+    return {name: predict(model, lightness, point) for name, point in named.items()}, seen

@@ -1,4 +1,4 @@
-"""Where does the error sit, and which photos show it?"""
+"""Failures: where the error sits, what it is made of, and which photos show it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from .. import color, metrics
-from ..intervals import as_text, bootstrap, interval
+from ..intervals import as_text, bootstrap, compared, interval
 from ..model import bins
 from ..preprocessing import PreparedSet
 
@@ -24,7 +24,7 @@ class Groups:
     draws: pd.DataFrame  # mse_vs_gray of each group in each draw of places
 
     def mean(self, names: Sequence[str]) -> tuple[float, tuple[float, float]]:
-        """mse_vs_gray averaged over groups, each counting the same, with its 95 % interval.
+        """mse_vs_gray averaged over groups of equal weight, with its 95% confidence interval.
 
         NaN if one of them has no pixels.
         """
@@ -83,22 +83,20 @@ def by_group(
 
 
 def against_gray(table: pd.DataFrame) -> pd.Series:
-    """For each group of `by_group`'s table "better", "worse" or "not told apart" from gray.
+    """For each group of `by_group`: "better", "worse" or "not distinguishable" from gray.
 
-    By the interval of mse_vs_gray; groups without pixels are left out.
+    Groups without pixels are left out.
     """
     kept = table[table.pixels > 0]
-    verdicts = np.select(
-        [kept.mse_vs_gray_low > 1, kept.mse_vs_gray_high < 1], ["worse", "better"], "not told apart"
-    )
-    return pd.Series(verdicts, kept.index)
+    limits = zip(kept.mse_vs_gray_low, kept.mse_vs_gray_high)
+    return pd.Series([compared(*pair, 1) for pair in limits], kept.index)
 
 
 def weaknesses(kinds: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Groups of pixels in which a model is not shown to beat gray, the worst first, as text.
+    """Groups of pixels in which a model is not shown to be better than gray, the worst first.
 
-    kinds: tables of `by_group` by what their groups are ("true chroma", "class"). Shares are of
-    all pixels, and of the whole square error.
+    kinds: tables of `by_group` by the kind of their groups ("true chroma", "class"). Columns are
+    text; shares are of all pixels, and of the whole squared error.
     """
     rows = []
     for kind, table in kinds.items():
@@ -108,17 +106,18 @@ def weaknesses(kinds: dict[str, pd.DataFrame]) -> pd.DataFrame:
             if verdict != "better":
                 rows.append([f"{kind} {group}", row.mse_vs_gray, as_text(limits, 2), verdict,
                              f"{row.pixels:.1%}", f"{row.error:.1%}"])  # fmt: skip
-    names = ["where", "sorted", "error over gray's", "against gray", "pixels", "of the whole error"]
+    names = ["where", "sorted", "MSE / gray", "compared with gray", "share of pixels"]
+    names += ["share of the error"]
     found = pd.DataFrame(rows, columns=names).sort_values("sorted", ascending=False)
     return found.drop(columns="sorted").set_index("where").rename_axis(None)
 
 
 def oracles(prepared: PreparedSet, indices: np.ndarray) -> pd.Series:
-    """Square error over gray's on the rendered photos `indices`, for one who knows more than gray.
+    """Error relative to gray on the rendered photos `indices`, for one who knows classes.
 
-    Who knows the class of each pixel answers with that class's mean color in the training photos;
-    who takes lightness and height into account as well, with the mean of 16 levels times 8 bands
-    of it; and who knows the photo, with the class's true mean in that very photo.
+    Knowing the class of each pixel, the answer is that class's mean color in the training photos.
+    With lightness and height as well, it is the mean of 16 levels times 8 bands of the class.
+    Knowing the photo, it is the class's true mean color in that photo.
     """
     train, bands = prepared.indices("train"), height_groups(prepared.lightness.shape[1], 8)
 
@@ -160,11 +159,11 @@ def height_groups(height: int, bands: int) -> np.ndarray:
 
 
 def reasons(ab: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
-    """What the square error of each photo is made of: shares `cast`, `vivid` and `other`.
+    """Shares `cast`, `vivid` and `other` of the squared error of each photo.
 
-    ab: N x H x W x 2, ab units; truth: the same, stored. Cast is what one color added to the
-    whole photo would mend; of what then remains, vivid lies where the true chroma is above
-    VIVID. `rmse` is per channel, in ab units.
+    ab: N x H x W x 2, ab units; truth: the same, stored. Cast would vanish if one color were
+    added to the whole photo. Of the rest, vivid lies where the true chroma exceeds VIVID. `rmse`
+    is per channel, in ab units.
     """
     true = color.load_ab(truth)
     wrong = ab - true

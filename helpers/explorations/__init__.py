@@ -1,3 +1,5 @@
-"""Studies that change one thing at a time, laws fitted to curves, and timings."""
+"""Studies that change one thing at a time, laws of curves, timings, and the cost of each step."""
 
-from .claims import *  # noqa: F403
+from . import cost, laws, studies, tables, timings, unet_studies
+
+__all__ = ["cost", "laws", "studies", "tables", "timings", "unet_studies"]

@@ -1,4 +1,4 @@
-"""How do the studies of `street_unet` read, and how are they kept? Trains nothing."""
+"""Studies of `street_unet` as readable tables and sentences, and as records on disk."""
 
 import json
 
@@ -7,101 +7,99 @@ import pandas as pd
 from scipy.stats import linregress, t
 
 from .. import paths, results
-from ..intervals import as_text
+from ..intervals import as_text, compared
+from ..metrics import METRICS
 
-RECORDED = "streetview-thumbnails"  # whose full run is shown where studies are too long
+RECORDED = "streetview-thumbnails"  # its full run is shown where a run is too short for studies
 PRECISION = paths.MEASURED / "precision.json"
-ERROR = "error over gray's"  # the name of mse_vs_gray with its interval
+ERROR = METRICS["mse_vs_gray"]
+COLUMNS = ("delta_e", "auc", "chroma_ratio", "colorfulness_gap")
 UNBROKEN = "\N{NO-BREAK SPACE}"  # keeps a number and its interval on one line
-COLUMNS = {  # of a study: how it is called, digits
-    "delta_e": ("CIEDE2000", 2),
-    "auc": ("AuC", 3),
-    "chroma_ratio": ("chroma", 2),
-    "colorfulness_gap": ("colorfulness gap", 1),
-}
-ROWS = {  # what a study left out or added, as a reader is told
-    "as the base": "nothing left out",
-    "photos as they are": "changes of the photos left out",
+ROWS = {  # names in records: names in tables
+    "as the base": "base recipe",
+    "photos as they are": "augmentation left out",
     "photos cropped and lit otherwise, too": "cropping and relighting added",
-    "weights not averaged": "averaging of the weights left out",
-    "no look at the whole picture": "look at the whole picture left out",
+    "weights not averaged": "averaging of weights left out",
+    "no look at the whole picture": "global context left out",
     "photos of elsewhere as well": "photos of elsewhere added",
 }
-ADDED = " added"  # how the name of an addition ends
+WORDS = {": faithful": ", accurate", ": colorful": ", colorful", "tried": "tested"}
 
 
 def readable(table: pd.DataFrame, change: bool = False) -> pd.DataFrame:
-    """A study as text: the error with its 95 % interval first, one column for each other metric.
+    """A study as text: the error with its 95% interval, then other metrics.
 
-    change: with a second column, the error less that of the row it is held against.
+    Columns are labels and units of metrics.METRICS; those that the study lacks are left out.
+    change: with a second column, the difference from the row that each one is compared with.
     """
     rows = named(table)
-    shown = {ERROR: [_error(row).replace(" ", UNBROKEN) for row in rows.itertuples()]}
+    shown = {ERROR.label: [_error(row).replace(" ", UNBROKEN) for row in rows.itertuples()]}
     if change:
-        shown["change"] = [_change(row).replace(" ", UNBROKEN) for row in rows.itertuples()]
-    for column, (name, digits) in COLUMNS.items():
+        changes = [_change(row).replace(" ", UNBROKEN) for row in rows.itertuples()]
+        shown[f"change of {ERROR.label}"] = changes
+    for column in COLUMNS:
         if column in rows:
-            shown[name] = rows[column].map(f"{{:.{digits}f}}".format)
-    if "seeds" in rows:
-        shown["seeds"] = rows.seeds
-    if "of" in rows:
-        shown["photos"] = rows.of
+            metric = METRICS[column]
+            name = metric.label + (f", {metric.unit}" if metric.unit else "")
+            shown[name] = rows[column].map(f"{{:.{metric.digits}f}}".format)
+    for column, name in (("seeds", "training runs"), ("of", "test photos")):
+        if column in rows:
+            shown[name] = rows[column]
     return pd.DataFrame(shown, index=rows.index)
 
 
 def named(table: pd.DataFrame) -> pd.DataFrame:
-    """The same table, its rows called what a reader understands."""
-    names = table.rename(index=ROWS)
-    return names.rename(index=lambda name: name.replace("trained both", "trained on both"))
+    """The same table with the row names that readers see."""
+
+    def name(row: str) -> str:
+        row = ROWS.get(row, row).replace("trained both", "trained on both")
+        for word, better in WORDS.items():
+            row = row.replace(word, better)
+        return row
+
+    return table.rename(index=name)
 
 
-def steps_said(table: pd.DataFrame) -> str:
-    """What leaving each part out, or adding photos, did to the error, with paired intervals."""
+def step_sentences(table: pd.DataFrame) -> str:
+    """For each row but the first, whether it is better or worse than the first."""
     lines = []
     for row in named(table).iloc[1:].itertuples():
-        added = row.Index.endswith(ADDED)
-        helped = row.change < 0 if added else row.change > 0
-        said = f"so {'it' if added else 'that part had'} {'helped' if helped else 'harmed'}"
-        if row.change_low <= 0 <= row.change_high:
-            said = "no difference that these photos can show"
-        lines.append(f"{row.Index}: error {_change(row)}, {said}")
+        verdict = _verdict(row.change_low, row.change_high, 0, "the base recipe")
+        lines.append(f"{row.Index}: {_change(row)}, {verdict}")
     return "\n".join(lines)
 
 
-def heads_said(table: pd.DataFrame, reading: str, against: str = "bins, weighted") -> str:
-    """Which heads, read in one way, differ from `against`: the paired interval leaves zero."""
-    rows = table[table.index.str.endswith(f": {reading}")]
-    rows = rows.rename(index=lambda name: name.split(": ")[0])
-    base = rows.loc[against]
-    kinds = {"worse": [], "better": [], "not told apart": []}
-    for row in rows.drop(index=against).itertuples():
-        worse, better = row.change_low > 0, row.change_high < 0
-        apart = "worse" if worse else "better" if better else "not told apart"
-        kinds[apart].append(f"{_with_chroma(row.Index, row)} by {_change(row)}")
-    said = [f"  {kind}: {'; '.join(names)}" for kind, names in kinds.items() if names]
-    return "\n".join([f"{reading}, against {_with_chroma(against, base)}", *said])
+def head_sentences(table: pd.DataFrame, point: str, base: str = "bins, weighted") -> str:
+    """Which heads differ from `base` at one operating point ("accurate" or "colorful")."""
+    rows = named(table)
+    rows = rows[rows.index.str.endswith(f", {point}")]
+    rows = rows.rename(index=lambda name: name.removesuffix(f", {point}"))
+    kinds = {"better": [], "worse": [], "not distinguishable": []}
+    for row in rows.drop(index=base).itertuples():
+        kinds[compared(row.change_low, row.change_high)].append(f"{row.Index} ({_change(row)})")
+    lines = [f"  {kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
+    return "\n".join([f"{point}, compared with {base} ({_error(rows.loc[base])})", *lines])
 
 
-def landscapes_said(table: pd.DataFrame) -> str:
-    """What a network that saw one landscape does in the other, and one that saw both."""
+def landscape_sentences(table: pd.DataFrame) -> str:
+    """How a network trained on one landscape does on the other, and one trained on both."""
     lines = []
     for at, other in (("elsewhere", "here"), ("here", "elsewhere")):
         one = table.loc[f"trained {other}, tried {at}"]
-        worse, better = one.mse_vs_gray_low > 1, one.mse_vs_gray_high < 1
-        word = "worse than" if worse else "better than" if better else "not told apart from"
         both = table.loc[f"trained both, tried {at}"]
+        verdict = _verdict(one.mse_vs_gray_low, one.mse_vs_gray_high, 1, "gray")
         lines.append(
-            f"trained {other} and tried {at}: {word} gray there, {_error(one)}; "
+            f"trained {other}, tested {at}: {_error(one)}, {verdict}; "
             f"trained on both: {_error(both)}"
         )
     return "\n".join(lines)
 
 
 def per_doubling(table: pd.DataFrame) -> tuple[float, tuple[float, float]]:
-    """How the error changes with each doubling of `value`, and its 95 % interval.
+    """The relative change of the error with each doubling of `value`, and its 95% interval.
 
-    The slope of a straight line in logarithms, by least squares; the interval is that of the line,
-    which takes the errors of the points for independent. NaN for two points.
+    It is the slope of a straight line through the logarithms. The interval is that of the fit,
+    which takes the errors of the points as independent. It is NaN for two points.
     """
     line = linregress(np.log2(table.value.astype(float)), np.log2(table.mse_vs_gray))
     free = len(table) - 2
@@ -123,7 +121,7 @@ def recorded() -> tuple[dict[str, pd.DataFrame], str]:
 
 
 def precision() -> tuple[pd.DataFrame, str]:
-    """What `benchmarks/precision.py` found, float32 against bfloat16, and what that says."""
+    """The record of `benchmarks/precision.py`: its table and its result in words."""
     record = results.load(PRECISION)
     table, environment = pd.DataFrame(**record["precision"]), record["environment"]
     lines = [
@@ -131,21 +129,19 @@ def precision() -> tuple[pd.DataFrame, str]:
         f"{environment['device']}, commit {environment['commit']}"
     ]
     for row in table[table.index.str.endswith("bfloat16")].itertuples():
-        apart = row.change_low > 0 or row.change_high < 0
-        said = (
-            ("harms" if row.change > 0 else "helps") if apart else "makes no difference seen here"
-        )
-        lines.append(f"{row.Index}: error {_change(row)}, so it {said}")
+        verdict = _verdict(row.change_low, row.change_high, 0, "float32")
+        lines.append(f"{row.Index}: {ERROR.label} {_change(row)}, {verdict}")
     return table, "\n".join(lines)
 
 
+def _verdict(low: float, high: float, reference: float, name: str) -> str:
+    word = compared(low, high, reference)
+    return f"{word} {'from' if word == 'not distinguishable' else 'than'} {name}"
+
+
 def _change(row) -> str:
-    return as_text((row.change, row.change_low, row.change_high), 3, sign="+")
+    return as_text((row.change, row.change_low, row.change_high), ERROR.digits, sign="+")
 
 
 def _error(row) -> str:
-    return as_text((row.mse_vs_gray, row.mse_vs_gray_low, row.mse_vs_gray_high), 3)
-
-
-def _with_chroma(name: str, row) -> str:
-    return f"{name} ({row.mse_vs_gray:.3f}, chroma {row.chroma_ratio:.2f})"
+    return as_text((row.mse_vs_gray, row.mse_vs_gray_low, row.mse_vs_gray_high), ERROR.digits)

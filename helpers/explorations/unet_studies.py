@@ -1,8 +1,8 @@
-"""What does each part of `street_unet` give, and what would more of something give?
+"""Studies of `street_unet`: what each part gives, and what more photos or parameters give.
 
-Every study trains the network for equally many batches and differs from the base in what its
-name says. All are judged on the test photos. Widths are those of the profile, smaller than what
-ships, so that there is time for many.
+Every study trains the network for equally many batches and differs from the base in one thing.
+All are measured on the test photos. Widths are those of the profile, smaller than the shipped
+ones, so that there is time for many studies.
 """
 
 from collections.abc import Iterable
@@ -11,27 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
-from .. import color, evaluation, preprocessing
+from .. import evaluation, preprocessing
 from ..evaluation import Evaluation
-from ..model import heads
 from ..model.baselines import matching_gain
 from ..model.heads import Regression
+from ..model.predict import predict
 from ..model.street_unet import OperatingPoint
 from ..preprocessing import PreparedSet
 from ..results import LARGE, TINY, Run
-from ..training import operating, unet_fitting
-from ..training.augment import Photos
-from ..training.devices import asked
-from ..training.fit_unet import CHANGES, Groups, groups
-from ..training.unet_fitting import Recipe, Trained
+from ..training import STREET_UNET, Fitted, Groups, Photos, Recipe, devices, fit, groups, operating
+from ..training.headline import CHANGES
 
-RNG = 2010  # of which places a smaller training set keeps
-AT_ONCE = 16  # photos of 112 x 88 in one pass
-METRICS = ("mse_vs_gray", "auc", "delta_e", "colorfulness_gap", "chroma_ratio")
-MEAN = OperatingPoint()  # the mean color, which has the least square error
-HEADS = {  # head, whether rare colors are weighted up
+RNG = 2010  # of the places that a smaller training set keeps
+COLUMNS = ("mse_vs_gray", "auc", "delta_e", "colorfulness_gap", "chroma_ratio")
+HEADS = {  # loss, and whether rare colors get more weight
     "bins, weighted": ("bins", True),
     "bins": ("bins", False),
     "L2": ("l2", False),
@@ -43,12 +37,13 @@ STEPS = {
     "as the base": {},
     "photos as they are": {"changes": "none"},
     "photos cropped and lit otherwise, too": {"changes": "all"},
-    "weights not averaged": {"average": 0.0},
+    "weights not averaged": {"average": None},
     "no look at the whole picture": {"context": False},
 }
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the training places
-RENDERED = 600  # streets that picture sizes are tried on
-SIZES = ((112, 88), (224, 176), (448, 352))  # width and height of a picture
+RENDERED = 600  # rendered streets for the study of image sizes
+SIZES = ((112, 88), (224, 176), (448, 352))  # width and height of an image, pixels
+SIZES_BATCH = 4  # photos per batch in the study of sizes, so that large images fit in the time
 
 
 @dataclass(frozen=True)
@@ -60,15 +55,16 @@ class Base:
     photos: Groups
     recipe: Recipe
 
-    def train(self, name: str, photos: Groups | None = None, **changes) -> Trained:
-        """Fit a study, go on with it, or load it; `changes` are those of the recipe."""
+    def train(self, name: str, photos: Groups | None = None, **changes) -> Fitted:
+        """Train, resume or load a study; `changes` are those of the recipe."""
         recipe = replace(self.recipe, **changes)
         if photos is None and replace(recipe, seed=self.recipe.seed) == self.recipe:
-            name = "base"  # every study that asks for it shares this fit
+            name = "base"  # every study with the base's recipe shares this training run
         photos = photos or self.photos
         file = f"unet-{name}-seed{recipe.seed}".replace(" ", "-").replace(",", "")
         path = self.run.folder / "checkpoints" / f"{file}.pt"
-        return unet_fitting.fit(photos.train, photos.extra, recipe, path, asked(), label=name)
+        about = {"path": path, "device": devices.asked(), "label": name}
+        return fit(recipe, photos.train, extra=photos.extra, **about)
 
     @property
     def test(self) -> np.ndarray:
@@ -76,32 +72,28 @@ class Base:
 
 
 def base(run: Run, prepared: PreparedSet) -> Base:
-    """The studies of a run: its photos, and the recipe that each changes in one thing."""
-    profile = run.profile
-    recipe = Recipe(
-        steps=profile.unet_study_batches,
-        widths=profile.unet_study_widths,
-        seed=run.seed,
-        changes=CHANGES,
-    )
+    """The studies of a run: its photos, and the recipe that each study changes in one thing."""
+    size = {"batches": run.profile.unet_study_batches, "widths": run.profile.unet_study_widths}
+    recipe = replace(STREET_UNET, **size, seed=run.seed, changes=CHANGES)
     return Base(run, prepared, groups(prepared), recipe)
 
 
 def by_head(studies: Base, names: Iterable[str] = tuple(HEADS)) -> pd.DataFrame:
-    """Heads and weights, each read twice: as faithful, and as colorful, as it can be.
+    """Heads and their weights, each at an accurate and a colorful operating point.
 
-    Bins at the two points of `operating.choose`; a regression as it is, and times the constant
-    that gives the validation photos their true mean chroma. Models are "<head>: faithful" and
-    "<head>: colorful"; `change` is against the first head in the same reading.
+    Bins have the two points of `operating.choose`. A regression is taken as it is, and multiplied
+    by the constant that gives the validation photos their true mean chroma. Rows are
+    "<head>: faithful" and "<head>: colorful"; `change` is relative to the first head at the same
+    point, `seeds` is the number of training runs.
     """
-    names, validation, predictions = tuple(names), studies.photos.validation, {}
+    names, predictions = tuple(names), {}
     lightness = studies.prepared.lightness[studies.test]
     for name in names:
-        head, weighted = HEADS[name]
+        loss, weighted = HEADS[name]
         seeds = studies.run.seeds if name in SEVERAL else studies.run.seeds[:1]
         for seed in seeds:
-            model = studies.train(f"head {name}", head=head, weighted=weighted, seed=seed).model
-            for reading, point in _points(model, validation).items():
+            model = studies.train(f"head {name}", loss=loss, weighted=weighted, seed=seed).model
+            for reading, point in _points(model, studies.photos.validation).items():
                 key = f"{name}: {reading}"
                 predictions.setdefault(key, []).append(predict(model, lightness, point))
     found = evaluation.evaluate(predictions, studies.prepared, studies.test)
@@ -110,25 +102,29 @@ def by_head(studies: Base, names: Iterable[str] = tuple(HEADS)) -> pd.DataFrame:
 
 
 def _points(model, validation: Photos) -> dict[str, OperatingPoint]:
-    lightness, truth = validation.lightness.numpy(), validation.ab.numpy()
+    lightness, truth = (stored.numpy() for stored in validation.take(slice(None)))
     if isinstance(model, Regression):
         gain = matching_gain(predict(model, lightness), truth)
-        return {"faithful": MEAN, "colorful": OperatingPoint(gain=gain)}
+        return {"faithful": OperatingPoint(), "colorful": OperatingPoint(gain=gain)}
     points = operating.choose(model, lightness, truth)
     return {"faithful": points["street_unet_accurate"], "colorful": points["street_unet"]}
 
 
 def by_step(studies: Base, elsewhere: PreparedSet | None = None) -> pd.DataFrame:
-    """The base with each part of its recipe left out; and with photos of elsewhere added."""
+    """The base with each part of its recipe left out, and with photos of elsewhere added."""
     models = {name: studies.train(name, **change) for name, change in STEPS.items()}
     if elsewhere is not None:
-        added = replace(studies.photos, extra=groups(elsewhere).train)
-        models["photos of elsewhere as well"] = studies.train("with elsewhere", added)
+        models["photos of elsewhere as well"] = _with_elsewhere(studies, elsewhere)
     return table(judge(models, studies.prepared), dict.fromkeys(models, "as the base"))
 
 
+def _with_elsewhere(studies: Base, elsewhere: PreparedSet) -> Fitted:
+    photos = replace(studies.photos, extra=groups(elsewhere).train)
+    return studies.train("with elsewhere", photos)
+
+
 def by_photos(studies: Base) -> pd.DataFrame:
-    """The base on shares of the training places; `value` is how many photos that is."""
+    """The base on shares of the training places; `value` is the number of photos."""
     photos, models, counts = studies.prepared.photos, {}, {}
     own = photos.split.eq("train").to_numpy() & ~photos.extra.to_numpy()
     places = np.random.default_rng(RNG).permutation(photos.place[own].unique())
@@ -143,55 +139,52 @@ def by_photos(studies: Base) -> pd.DataFrame:
 
 
 def by_width(studies: Base) -> pd.DataFrame:
-    """Networks up to the size of the one that ships; `value`: how many numbers they learn."""
+    """Networks up to the size of the shipped one; `value` is the number of parameters."""
     models, counts = {}, {}
     for widths in (TINY, studies.recipe.widths, LARGE):
-        trained = studies.train(f"widths {widths[0]}", widths=widths)
-        learned = sum(p.numel() for p in trained.model.parameters())
-        name = f"{learned / 1e6:.2f} million"
-        models[name], counts[name] = trained, learned
+        fitted = studies.train(f"widths {widths[0]}", widths=widths)
+        parameters = sum(p.numel() for p in fitted.model.parameters())
+        name = f"{parameters / 1e6:.2f} million"
+        models[name], counts[name] = fitted, parameters
     return table(judge(models, studies.prepared)).assign(value=counts)
 
 
-def by_size(
-    studies: Base, data: str, images: int | None, sizes=SIZES, batch: int = 4
-) -> pd.DataFrame:
-    """The same photos prepared at several sizes, the network trained and judged at each.
+def by_size(studies: Base, data: str, images: int | None, sizes=SIZES) -> pd.DataFrame:
+    """The same photos prepared at several sizes; the network is trained and measured at each.
 
-    Batches are small, so that a large picture fits in the time. One row a size; `of` names the
-    photos.
+    One row per size; `value` is the width in pixels, `of` names the photos.
     """
     rows = []
     for size in sizes:
         prepared = preprocessing.prepare(data, images, size=size)
-        trained = studies.train(prepared.name, groups(prepared), batch=batch)
-        found = table(judge({f"{size[0]} x {size[1]}": trained}, prepared))
+        fitted = studies.train(prepared.name, groups(prepared), batch_size=SIZES_BATCH)
+        found = table(judge({f"{size[0]} x {size[1]}": fitted}, prepared))
         rows.append(found.assign(value=size[0], of=Path(data).name))
     return pd.concat(rows)
 
 
 def by_landscape(studies: Base, elsewhere: PreparedSet) -> pd.DataFrame:
-    """Trained here, elsewhere or on both, and tried here or elsewhere: one row each.
+    """Trained here, elsewhere or on both, and tested here or elsewhere: one row each.
 
-    `of` names the photos that it was tried on.
+    `of` names the test photos.
     """
-    both = replace(studies.photos, extra=groups(elsewhere).train)
     models = {
         "here": studies.train("base"),
         "elsewhere": studies.train("elsewhere", groups(elsewhere)),
-        "both": studies.train("with elsewhere", both),
+        "both": _with_elsewhere(studies, elsewhere),
     }
-    tried = {"here": studies.prepared, "elsewhere": elsewhere}
     rows = []
-    for at, prepared in tried.items():
+    for at, prepared in {"here": studies.prepared, "elsewhere": elsewhere}.items():
         found = table(judge(models, prepared)).assign(of=prepared.manifest["source"])
         rows.append(found.rename(index=lambda name, at=at: f"trained {name}, tried {at}"))
     return pd.concat(rows)
 
 
 def everything(studies: Base, elsewhere: PreparedSet | None) -> dict[str, pd.DataFrame]:
-    """Every study of a full run. Larger pictures are rendered ones in a run on rendered streets,
-    else those of elsewhere, as far as they are large enough.
+    """All studies of a full run.
+
+    Image sizes are tried on rendered streets in a run on rendered streets, otherwise on the
+    photos of elsewhere, up to the sizes that these have.
     """
     found = {
         "heads": by_head(studies),
@@ -208,33 +201,21 @@ def everything(studies: Base, elsewhere: PreparedSet | None) -> dict[str, pd.Dat
     return found
 
 
-def judge(models: dict[str, Trained], prepared: PreparedSet) -> Evaluation:
-    """The mean color of networks on the test photos of a prepared set."""
+def judge(models: dict[str, Fitted], prepared: PreparedSet) -> Evaluation:
+    """The mean colors of networks, measured on the test photos of a prepared set."""
     test = prepared.indices("test")
     lightness = prepared.lightness[test]
-    colors = {name: [predict(trained.model, lightness)] for name, trained in models.items()}
+    colors = {name: [predict(fitted.model, lightness)] for name, fitted in models.items()}
     return evaluation.evaluate(colors, prepared, test)
 
 
-def predict(model, lightness: np.ndarray, point: OperatingPoint = MEAN) -> np.ndarray:
-    """ab (N x H x W x 2, ab units) for lightness (uint8, N x H x W)."""
-    pixels = lightness.shape[1] * lightness.shape[2]
-    at_once = max(1, AT_ONCE * 112 * 88 // pixels)
-    parts = []
-    for start in range(0, len(lightness), at_once):
-        light = color.load_lightness(lightness[start : start + at_once]) / 100
-        ab = heads.colors(model, torch.from_numpy(light)[:, None], point)
-        parts.append(ab.permute(0, 2, 3, 1).numpy())
-    return np.concatenate(parts)
-
-
 def table(found: Evaluation, against: dict[str, str] | None = None) -> pd.DataFrame:
-    """Models x METRICS as numbers, mse_vs_gray with _low and _high; for figures and records.
+    """Models x COLUMNS as numbers, mse_vs_gray with _low and _high.
 
     against: for each model another one; `change` is the difference of their mse_vs_gray, with its
-    paired interval in _low and _high. `study_tables` turns it into text.
+    paired interval in _low and _high. `tables` turns the result into text.
     """
-    kept = found.estimates[list(METRICS)].copy()
+    kept = found.estimates[list(COLUMNS)].copy()
     limits = np.array([found.interval(model, "mse_vs_gray") for model in kept.index])
     kept = kept.assign(mse_vs_gray_low=limits[:, 0], mse_vs_gray_high=limits[:, 1])
     if against:

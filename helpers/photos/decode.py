@@ -1,4 +1,4 @@
-"""How is a photo file read, and why is one refused?"""
+"""Reads photo files into upright 8-bit sRGB, and says why a file cannot be read."""
 
 import errno
 import io
@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "TIFF"}  # MPO: a JPEG with a second picture behind it
 MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
 
-# Pillow's own guard warns from 89 megapixels and refuses from twice that; ours is one limit.
+# Pillow warns from 89 megapixels on and refuses from twice that; this project has one limit.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -21,14 +21,14 @@ BAD_PROFILE = (ImageCms.PyCMSError, OSError)  # what a damaged color profile rai
 
 
 class BadPhotoError(ValueError):
-    """A photo that cannot be used. Its text is the reason, for a person to read."""
+    """A photo that cannot be used. Its text is the reason, in words for a user."""
 
 
 def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image.Image:
-    """A photo, opened but not decoded yet: a file, its bytes, an array (H x W [x 3], 8 bits).
+    """Open a photo without decoding it: a file, its bytes, or an array (H x W [x 3], uint8).
 
-    Raises BadPhotoError if it is no JPEG, PNG, WebP or TIFF, moves, or is larger than MAX_PIXELS;
-    FileNotFoundError or PermissionError as the system does.
+    Raises BadPhotoError if it is no JPEG, PNG, WebP or TIFF, is an animation, or has more than
+    MAX_PIXELS; FileNotFoundError or PermissionError as the system does.
     """
     if isinstance(photo, Image.Image):
         return photo
@@ -53,9 +53,9 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height of an opened photo once it is turned as its EXIF orientation says.
+    """Return width and height of an opened photo after the turn by its EXIF orientation.
 
-    Pillow turns a TIFF by itself, and tells the size that it will have.
+    Pillow turns a TIFF itself and reports its final size.
     """
     turned = image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) >= 5
     return image.size[::-1] if turned else image.size
@@ -64,8 +64,8 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 def can_scale(image: Image.Image, scale: int) -> bool:
     """Whether `upright_rgb` can let the decoder average blocks of `scale` x `scale` pixels.
 
-    Only JPEG decoders can. A photo that has to be turned must divide evenly, or its blocks
-    would start at the wrong edge.
+    Only JPEG decoders can. The sides of a photo that is turned must be multiples of `scale`, or
+    its blocks would start at the wrong edge.
     """
     upright = image.getexif().get(ORIENTATION, 1) == 1
     even = image.width % scale == 0 and image.height % scale == 0
@@ -73,7 +73,7 @@ def can_scale(image: Image.Image, scale: int) -> bool:
 
 
 def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
-    """Decode an opened photo whole: 8-bit sRGB, turned upright, transparency on white.
+    """Decode an opened photo whole: 8-bit sRGB, upright, transparent parts white.
 
     `scale` 2, 4 or 8 lets the JPEG decoder average blocks of so many pixels a side.
     Raises what the decoder raises (mostly OSError) if the file is damaged or cut off.
@@ -104,7 +104,7 @@ def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
 
 
 def reason(error: BaseException) -> str:
-    """Why a photo could not be read or written, for a person to read."""
+    """Why a photo could not be read or written, in words for a user."""
     match error:
         case FileNotFoundError():
             return "no such file (gone before it was read?)"
@@ -124,7 +124,7 @@ def reason(error: BaseException) -> str:
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colors of another profile (Display P3, Adobe RGB, print) to sRGB; without, as they are."""
+    """Convert from another profile (Display P3, Adobe RGB, print); unchanged if it is damaged."""
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "sRGB" in ImageCms.getProfileDescription(own):

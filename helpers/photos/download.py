@@ -1,12 +1,13 @@
-"""How is the UCF Street View set fetched, politely, and nothing taken for a photo that is none?"""
+"""Downloads the UCF Street View set, at most four photos at a time and each photo once."""
 
 import csv
 import io
 import os
+import queue
 import shutil
 import sys
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import requests
@@ -22,7 +23,7 @@ ADDRESS = "http://www.cs.ucf.edu/~aroshan/index_files/Dataset_PitOrlManh/"
 VARIABLE = "STREETSIDE_STREETVIEW_URL"  # another address: a mirror
 PLACES = 10343  # numbered from 1
 PHOTO_BYTES = 750_000  # of a side view, about
-LARGEST = 20_000_000
+LARGEST = 20_000_000  # bytes
 AGENT = "streetside-colorization/1.0 (a reproducible report; fetches each photo once)"
 
 CONNECTIONS = 4
@@ -30,8 +31,7 @@ PAUSE = 1.0  # seconds before the second try; it doubles with every further one
 TRIES = 4
 DEADLINE = 180  # seconds for one photo
 GIVE_UP = 20  # failures in a row
-BUSY = (429, 500, 502, 503, 504)  # worth waiting for
-GONE = (404, 410)
+LACKING = "the server does not have it"
 
 
 def fetch(
@@ -41,13 +41,13 @@ def fetch(
     pause: float = PAUSE,
     timeout: tuple[float, float] = (10, 60),
 ) -> dict[str, str]:
-    """Fetch the photos `names` ("000001_1.jpg") into `folder`; those that are there are not asked.
+    """Download the photos `names` ("000001_1.jpg") that `folder` lacks.
 
-    Returns the names that could not be had, with the reason. Photos that the server does not have
-    are noted in missing.csv and not asked for again. `address` (else the variable
-    STREETSIDE_STREETVIEW_URL, else ADDRESS) is what `images/<name>` is added to. `pause` and
-    `timeout` (to connect, between bytes) are seconds. Says on stderr how much it will fetch.
-    Raises ConnectionError if the server cannot be reached, OSError if the disk has no room.
+    Returns the names that could not be downloaded, with the reason. Photos that the server does
+    not have are noted in missing.csv and not requested again. Photos are at
+    `<address>images/<name>`; the default is the variable STREETSIDE_STREETVIEW_URL, else ADDRESS.
+    `pause` and `timeout` (to connect, between bytes) are seconds. Raises ConnectionError if the
+    server cannot be reached, OSError if the disk has no room.
     """
     address = (address or os.environ.get(VARIABLE) or ADDRESS).rstrip("/") + "/"
     for unfinished in folder.glob(".*.part"):
@@ -68,41 +68,51 @@ def fetch(
 
 
 def _fetch_all(wanted, folder, address, pause, timeout) -> dict[str, str]:
+    """Names that failed or are missing, with the reason."""
     failed, gone, row = {}, _missing(folder), 0
-    pool = ThreadPoolExecutor(CONNECTIONS)
-    with (
-        _session(pause) as session,
-        tqdm(total=len(wanted), unit=" photos", desc="fetching") as bar,
-    ):
+    session = _session(pause)
+    waiting, results, stop = queue.SimpleQueue(), queue.SimpleQueue(), threading.Event()
 
-        def one(name):
-            return _fetch_one(session, address, name, folder, pause, timeout)
+    def work() -> None:
+        while (name := waiting.get()) and not stop.is_set():
+            try:
+                results.put((name, _fetch_one(session, address, name, folder, pause, timeout)))
+            except Exception as error:  # of this machine's disk
+                results.put((None, error))
 
-        try:
-            # The first goes alone: without a network nothing else is tried.
-            waiting = {pool.submit(one, wanted[0]): wanted[0]}
-            first = next(as_completed(waiting)).result()
-            if isinstance(first, requests.ConnectionError | requests.Timeout):
-                raise ConnectionError(_unreachable(address, first))
-            waiting |= {pool.submit(one, name): name for name in wanted[1:]}
-            for future in as_completed(waiting):
-                name, problem = waiting[future], future.result()
-                bar.update()
-                row = row + 1 if isinstance(problem, Exception) else 0
-                if row == GIVE_UP:
-                    raise ConnectionError(_unreachable(address, problem))
-                if problem == "the server does not have it":
-                    gone[name] = problem
-                    _note(folder, gone)
-                elif problem is not None:
-                    failed[name] = f"could not be fetched ({problem})"
-        finally:
-            pool.shutdown(cancel_futures=True)
+    # Daemons, so that Ctrl-C need not wait for a silent server.
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    try:
+        waiting.put(wanted[0])  # alone: without a network nothing else is tried
+        for number in tqdm(range(len(wanted)), desc="fetching", unit=" photos"):
+            name, problem = results.get()
+            if name is None:
+                raise problem
+            unreachable = isinstance(problem, requests.ConnectionError | requests.Timeout)
+            row = row + 1 if isinstance(problem, Exception) else 0
+            if row == GIVE_UP or (number == 0 and unreachable):
+                raise ConnectionError(_unreachable(address, problem))
+            if number == 0:
+                for other in wanted[1:]:
+                    waiting.put(other)
+            if problem == LACKING:
+                gone[name] = problem
+                _note(folder, gone)
+            elif problem is not None:
+                failed[name] = f"could not be fetched ({problem})"
+    finally:
+        stop.set()
+        for _ in threads:
+            waiting.put(None)
+        for thread in threads:
+            thread.join(0.3)  # time to finish a file
     return gone | failed
 
 
 def _fetch_one(session, address, name, folder, pause, timeout) -> Exception | str | None:
-    """Fetch one photo; None if it is here now, else what is wrong."""
+    """Download one photo. Returns None, or what went wrong."""
     for attempt in range(TRIES):
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
@@ -111,7 +121,9 @@ def _fetch_one(session, address, name, folder, pause, timeout) -> Exception | st
             if isinstance(body, str):
                 return body
             Image.open(io.BytesIO(body), formats=["JPEG"]).load()
-        except (requests.RequestException, OSError, SyntaxError) as error:
+        except requests.HTTPError as error:
+            return error  # urllib3 has tried again
+        except Exception as error:  # whatever a server's answer raises concerns this photo alone
             problem = error
             continue
         with paths.whole(folder / name) as part:
@@ -121,19 +133,20 @@ def _fetch_one(session, address, name, folder, pause, timeout) -> Exception | st
 
 
 def _body(session, url, timeout) -> bytes | str:
-    """What the server sends, or why it is no use to ask again. Raises requests' exceptions."""
+    """Return the body, or why another try is useless. Raises requests' and urllib3's exceptions."""
     deadline = time.monotonic() + DEADLINE
     with session.get(url, timeout=timeout, stream=True) as response:
-        if response.status_code in GONE:
-            return "the server does not have it"
+        if response.status_code in (404, 410):
+            return LACKING
         if response.status_code != 200:
             raise requests.HTTPError(f"status {response.status_code}")
         kind = response.headers.get("Content-Type", "").split(";")[0]
         if kind not in ("image/jpeg", "image/jpg", "application/octet-stream", ""):
             return f"the server sent {kind}, not a photo"
         body = bytearray()
-        # A body shorter than its Content-Length raises here.
-        for piece in response.iter_content(8192):
+        # read1 returns what has come: the deadline also ends a server that sends byte by byte.
+        # It raises IncompleteRead for a body shorter than its Content-Length.
+        while piece := response.raw.read1(65536, decode_content=True):
             body += piece
             if len(body) > LARGEST or time.monotonic() > deadline:
                 raise requests.Timeout("too large or too slow")
@@ -141,14 +154,14 @@ def _body(session, url, timeout) -> bytes | str:
 
 
 def _session(pause: float) -> requests.Session:
-    """A session that waits and asks again when the server is busy, as long as it is told to."""
+    """A session that tries again when the server is busy, after the time that it asks for."""
     retry = Retry(
         total=None,
         connect=0,
         read=0,
-        status=TRIES,
+        status=TRIES - 1,
         redirect=3,
-        status_forcelist=BUSY,
+        status_forcelist=(429, 500, 502, 503, 504),
         backoff_factor=pause,
         backoff_max=60,
         retry_after_max=120,

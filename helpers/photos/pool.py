@@ -1,16 +1,17 @@
-"""How is work spread over processes so that nothing is lost, left behind or out of order?"""
+"""Spreads work over processes: results in order, nothing lost, no process left behind."""
 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
+from types import ModuleType
 
-CHUNK = 8  # items a worker gets at a time
 GIVE_UP = 4  # items in a row that end their process
 
 
@@ -20,54 +21,58 @@ def cores() -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
-def in_order(function: Callable, items: Sequence[tuple], workers: int, if_killed) -> Generator:
+def in_order(
+    function: Callable, items: Sequence[tuple], workers: int, chunk: int, if_killed
+) -> Generator:
     """Yield `function(*item)` for each item, in the order of the items, from `workers` processes.
 
-    Only a few chunks of results are held at a time. When the system kills a worker, what it had
-    in hand is done again, each item alone; an item whose process is killed then too yields
-    `if_killed`. One worker means none: the work is done here. An exception, Ctrl-C or closing
-    the generator ends the workers; so does the death of this process.
+    A worker gets `chunk` items at a time, and only a few chunks of results are in memory. When
+    the system kills a worker, its items are done again, each alone; an item whose process is
+    killed again yields `if_killed`. With one worker the work is done in this process. An
+    exception, Ctrl-C, closing the generator or the death of this process ends the workers.
+    `function` must belong to a module: workers do not import the script that was started.
+    Raises RuntimeError if several items in a row end their process.
     """
     if workers == 1:
         yield from (function(*item) for item in items)
         return
-    chunks = iter([items[i : i + CHUNK] for i in range(0, len(items), CHUNK)])
+    chunks = iter([items[i : i + chunk] for i in range(0, len(items), chunk)])
     pool = _pool(workers)
     waiting = deque()
     try:
         while True:
-            while len(waiting) < 3 * workers and (chunk := next(chunks, None)):
+            while len(waiting) < 3 * workers and (several := next(chunks, None)):
                 try:
-                    future = pool.submit(_each, function, chunk)
+                    future = _submit(pool, function, several)
                 except BrokenProcessPool:
                     pool = _pool(workers)
-                    future = pool.submit(_each, function, chunk)
-                waiting.append((chunk, future))
+                    future = _submit(pool, function, several)
+                waiting.append((several, future))
             if not waiting:
                 return
-            chunk, future = waiting.popleft()
+            several, future = waiting.popleft()
             try:
                 yield from future.result()
             except BrokenProcessPool:
-                yield from _one_by_one(function, chunk, if_killed)
+                yield from _one_by_one(function, several, if_killed)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _one_by_one(function, chunk, if_killed) -> Generator:
+def _one_by_one(function: Callable, items: Sequence[tuple], if_killed) -> Generator:
     pool = _pool(1)
     lost = 0
     try:
-        for item in chunk:
+        for item in items:
             try:
-                yield pool.submit(function, *item).result()
+                yield from _submit(pool, function, [item]).result()
                 lost = 0
             except BrokenProcessPool:
                 lost += 1
                 if lost == GIVE_UP:
                     raise RuntimeError(
-                        "worker processes end as soon as they start: work with one (workers=1), or "
-                        "put the call under `if __name__ == '__main__':` if it stands in a script"
+                        "worker processes end as soon as they start (out of memory?): close other "
+                        "programs and run again"
                     ) from None
                 pool = _pool(1)
                 yield if_killed
@@ -75,14 +80,25 @@ def _one_by_one(function, chunk, if_killed) -> Generator:
         pool.shutdown(cancel_futures=True)
 
 
-def _each(function, chunk) -> list:
-    return [function(*item) for item in chunk]
-
-
 def _pool(workers: int) -> ProcessPoolExecutor:
     # Spawned, not forked: a fork would copy the locks of PyTorch's threads in whatever state.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
+
+
+def _submit(pool: ProcessPoolExecutor, function: Callable, items: Sequence[tuple]) -> Future:
+    # A process may start here. It would import the main module: a script without
+    # `if __name__ == "__main__"` would begin again, and a command would load PyTorch.
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        return pool.submit(_each, function, items)
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _each(function: Callable, items: Sequence[tuple]) -> list:
+    return [function(*item) for item in items]
 
 
 def _begin_worker() -> None:

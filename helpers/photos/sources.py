@@ -1,18 +1,16 @@
-"""Where do photos come from: rendered streets, the UCF Street View set, your own folder?"""
+"""Finds the photos of a source: rendered streets, the UCF Street View set or a folder."""
 
 import os
 import re
 import shutil
-import stat
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import paths
-from ..paths import PHOTO_ENDINGS
+from .folder import walk
 from .split import PLACES, STRETCH, natural_key
 
-OTHER_ENDINGS = {".gif", ".bmp", ".heic", ".heif", ".avif", ".jp2", ".psd", ".dng", ".cr2", ".nef"}
 RENDERED = 600  # photos, unless asked for another number
 SCENE_SEED = 0  # of the rendered streets: the set never depends on the seed of a run
 VIEWS = (1, 2, 3, 4)
@@ -20,7 +18,7 @@ VIEWS = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo file that was found, not opened yet."""
+    """A photo file that was found but not opened."""
 
     path: Path
     file: str  # its name within the source
@@ -31,20 +29,21 @@ class Photo:
 
 @dataclass(frozen=True)
 class Source:
-    """Photos in the order of their places, and what was found but is no photo."""
+    """Photos in the order of their places, and files that cannot be photos."""
 
     name: str
     root: Path
     photos: list[Photo]
     rejected: list[tuple[str, str]]  # file, reason
+    class_names: tuple[str, ...] | None = None  # of rendered streets
 
 
 def gather(data: str | Path, images: int | None = None, workers: int | None = None) -> Source:
-    """The photos of a source, at most `images` of them; renders or fetches what is not here yet.
+    """Return the photos of a source, at most `images`; render or download those that are missing.
 
-    `data` is "synthetic", "streetview" or a folder of photos. Fewer are taken as whole stretches
-    of neighboring places spread over the list. Raises FileNotFoundError or ValueError, in one
-    sentence, for a folder that is missing or holds no photo.
+    `data` is "synthetic", "streetview" or a folder of photos. A part of the photos is taken as
+    stretches of neighboring places, spread over the list. Raises FileNotFoundError or ValueError,
+    in one sentence, for a folder that is missing or holds no photo.
     """
     if images is not None and images < 1:
         raise ValueError(f"--images {images}: take a number of photos from 1 up")
@@ -57,21 +56,23 @@ def gather(data: str | Path, images: int | None = None, workers: int | None = No
 
 
 def find(folder: str | Path) -> Source:
-    """All photos in a folder and the folders in it, by their endings; hidden ones are left out.
+    """Return all photos below a folder, found by their endings.
 
-    A place is what stands before the view in `<place>_<view>` (one digit), else the folder, if
-    there are enough of them to split, else each photo is a place of its own.
+    The place of a photo is the name before the view in `<place>_<view>` (one digit), else its
+    folder if there are enough folders to split, else each photo is a place of its own. Raises
+    FileNotFoundError or ValueError, in one sentence, if there is no such folder or no photo in it.
     """
-    root = Path(folder).expanduser()
-    if not root.exists():
+    root = Path(os.path.expanduser(folder))
+    if not os.path.exists(root):
         raise FileNotFoundError(
             f"no folder {str(folder)!r}: name a folder of photos, 'synthetic' or 'streetview'"
         )
     if not root.is_dir():
         raise ValueError(f"{folder} is a file: name the folder that holds the photos")
-    files, rejected = _walk(root)
-    places = _places(files)
-    photos = [Photo(root / file, file, *places[file]) for file in files]
+    found = list(walk(root))
+    rejected = [(file, reason) for file, reason in found if reason]
+    places = _places([file for file, reason in found if not reason])
+    photos = [Photo(root / file, file, *place) for file, place in places.items()]
     photos.sort(key=lambda photo: (natural_key(photo.place), natural_key(photo.file)))
     if not photos and not rejected:
         raise ValueError(f"{folder} holds no photo (JPEG, PNG, WebP or TIFF)")
@@ -79,7 +80,7 @@ def find(folder: str | Path) -> Source:
 
 
 def choose(photos: list[Photo], images: int | None) -> list[Photo]:
-    """At most `images` photos: whole places, in stretches spread evenly over the list of places."""
+    """Return at most `images` photos: whole places, in stretches spread over the list of places."""
     if images is None or len(photos) <= images:
         return photos
     counts = Counter(photo.place for photo in photos)
@@ -92,7 +93,7 @@ def choose(photos: list[Photo], images: int | None) -> list[Photo]:
 
 
 def spread(total: int, number: int) -> list[int]:
-    """Indices of `number` of `total` places: stretches of about 70, at least three, far apart."""
+    """Return indices of `number` of `total` places: stretches of about 70, at least three."""
     stretches = min(number, max(3, round(number / STRETCH)))
     chosen = []
     for i in range(stretches):
@@ -103,11 +104,11 @@ def spread(total: int, number: int) -> list[int]:
 
 
 def _rendered(images: int, workers: int | None) -> Source:
-    from . import synthetic  # here, so that coloring a photo does not load the renderer
+    from . import synthetic  # not at the top: coloring a photo does not need the renderer
 
     places = -(-images // len(VIEWS))
     folder = paths.RAW / "synthetic"
-    version = paths.code_key("photos/synthetic")
+    version = paths.code_key("photos/controls.py", "photos/synthetic")
     marker = folder / "version.txt"
     if folder.exists() and not (marker.exists() and marker.read_text() == version):
         shutil.rmtree(folder)
@@ -121,7 +122,7 @@ def _rendered(images: int, workers: int | None) -> Source:
             classes = folder / "classes" / f"{stem}.png"
             path = folder / "photos" / f"{stem}.jpg"
             photos.append(Photo(path, path.name, f"{place:06d}", str(view), classes))
-    return Source("synthetic", folder / "photos", photos[:images], [])
+    return Source("synthetic", folder / "photos", photos[:images], [], synthetic.CLASSES)
 
 
 def _street_view(images: int | None) -> Source:
@@ -138,59 +139,15 @@ def _street_view(images: int | None) -> Source:
     return Source("streetview", folder, photos, sorted(missing.items()))
 
 
-def _walk(root: Path) -> tuple[list[str], list[tuple[str, str]]]:
-    """Names of photo files under `root`, and of what is none in spite of its name, with why."""
-    files, rejected, seen = [], [], set()
-
-    def unreadable(error: OSError) -> None:
-        name = os.path.relpath(error.filename, root)
-        rejected.append((name, "a folder that cannot be listed (no permission?)"))
-
-    for folder, folders, names in os.walk(root, followlinks=True, onerror=unreadable):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:  # a link that leads back
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted([*names, *folders]):
-            ending = Path(name).suffix.lower()
-            if name.startswith(".") or ending not in PHOTO_ENDINGS | OTHER_ENDINGS:
-                continue
-            file = os.path.relpath(os.path.join(folder, name), root)
-            reason = _no_photo(root / file, ending)
-            if reason:
-                rejected.append((file, reason))
-            else:
-                files.append(file)
-    return files, rejected
-
-
-def _no_photo(path: Path, ending: str) -> str | None:
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return "a broken link" if path.is_symlink() else "gone before it was read"
-    except OSError as error:
-        return f"cannot be reached ({error.strerror})"
-    if stat.S_ISDIR(mode):
-        return "a folder, not a photo"
-    if not stat.S_ISREG(mode):
-        return "not an ordinary file"
-    return (
-        f"a {ending[1:]} file, not a JPEG, PNG, WebP or TIFF" if ending in OTHER_ENDINGS else None
-    )
-
-
 def _places(files: list[str]) -> dict[str, tuple[str, str]]:
-    """Place and view of each file."""
+    """The place and view of each file."""
     counted = (re.fullmatch(r"(.+)_\d{2,}", Path(file).stem, re.DOTALL) for file in files)
     numbered = {name[1] for name in counted if name}
     by_name, by_folder, alone = {}, {}, {}
     for file in files:
         path = Path(file)
         name = re.fullmatch(r"(.+)_(\d)", path.stem, re.DOTALL)
-        # photo_9 beside photo_10 is a count of photos, not a view.
+        # photo_9 next to photo_10 counts photos, it does not name a view.
         if name and name[1] not in numbered:
             by_name[file] = name[1], name[2]
         alone[file] = str(path.with_suffix("")), ""

@@ -1,29 +1,32 @@
-"""Which photos are for training, which for validation and test, and what would leak?"""
+"""Splits photos into training, validation and test so that no neighbors or copies are divided."""
 
 import re
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd  # needed for annotations only; slow to load
 
 PLACES, PHOTOS = 10, 24  # fewer cannot be split
-STRETCH = 70  # places, about: the length of one cycle of test, validation and training
-ALIKE = 0.98  # correlation of lightness from which two photos count as one
+STRETCH = 70  # places, about, in one cycle of test, validation and training
+ALIKE = 0.98  # correlation of lightness above which two photos are near-duplicates
 
 
 def natural_key(place: str) -> tuple:
-    """Sorts places as people do: numbers first and by value, also those within names."""
+    """Return a key that sorts places as people do: numbers by value, also within names."""
     parts = re.split(r"(\d+)", str(place))
     return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
 
 
 def split_places(places) -> dict[str, str]:
-    """Give each distinct place a split: "train", "validation", "test" or "gap", in their order.
+    """Assign each distinct place to "train", "validation", "test" or "gap", in their order.
 
-    The ordered list is cut into runs of about 70 places. In each, the first 15 % are for the
-    test, then come a gap, 10 % for validation, a gap, and training; a gap before the next run.
-    A gap is two places (one under 40 places), so neighbors of a split are in it or in a gap.
-    It depends on the places alone. Raises ValueError under ten places.
+    The ordered list is cut into cycles of about 70 places. Each cycle has 15% test places, a gap,
+    10% validation places, a gap, training places and a gap. A gap is two places (one if there are
+    fewer than 40 places). The split depends on the places alone. Raises ValueError if there are
+    fewer than ten.
     """
     ordered = sorted(set(places), key=natural_key)
     count = len(ordered)
@@ -44,18 +47,19 @@ def split_places(places) -> dict[str, str]:
 
 
 def too_few(have: str, needed: str) -> str:
-    """The sentence for a source that cannot be split."""
+    """Return the sentence for a source that cannot be split."""
     return (
-        f"too few to split: {have}, and at least {needed} are needed to keep training, validation "
-        "and test apart; name a folder with more, or raise --images"
+        f"too few to split: {have}, and at least {needed} are needed for training, validation and "
+        "test: name a folder with more, or raise --images"
     )
 
 
-def split_photos(photos: pd.DataFrame, lightness: np.ndarray) -> pd.Series:
-    """The split of each photo (columns place, extra): that of its place, extra ones for training.
+def split_photos(photos: "pd.DataFrame", lightness: np.ndarray) -> "pd.Series":
+    """Return the split of each photo (columns place, extra), which is that of its place.
 
-    Of two photos that are near-duplicates on different sides, the one that matters less leaves
-    for the gap: a training photo before a validation photo before a test photo.
+    Extra photos are for training. A training photo that is a near-duplicate of a validation or
+    test photo moves to the gap, and so does a validation photo that is one of a test photo.
+    `lightness` is N x 88 x 112. Raises ValueError for fewer than 24 photos or ten places.
     """
     own = ~photos.extra
     if own.sum() < PHOTOS:
@@ -71,10 +75,10 @@ def split_photos(photos: pd.DataFrame, lightness: np.ndarray) -> pd.Series:
 
 
 def fingerprints(lightness: np.ndarray) -> np.ndarray:
-    """What a photo shows, small: N x 88 x 112 lightness to N x 616, mean 0 and length 1, float32.
+    """Reduce lightness, N x 88 x 112, to fingerprints, N x 616 float32 of mean 0 and length 1.
 
-    The product of two is the correlation of the photos' cells of 4 x 4 pixels, which re-encoding,
-    resizing and a change of brightness or contrast hardly touch.
+    The product of two fingerprints is the correlation of the photos' cells of 4 x 4 pixels.
+    Encoding, resizing, brightness and contrast hardly change it.
     """
     prints = np.empty((len(lightness), 22 * 28), dtype=np.float32)
     for i, photo in enumerate(lightness):
@@ -86,8 +90,7 @@ def fingerprints(lightness: np.ndarray) -> np.ndarray:
 
 
 def _has_twin(prints: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """For each print, whether one of `others` is a near-duplicate."""
-    if not len(others):
+    if not (len(prints) and len(others)):
         return np.zeros(len(prints), dtype=bool)
     parts = [prints[i : i + 1024] @ others.T for i in range(0, len(prints), 1024)]
-    return np.concatenate([part.max(axis=1) for part in parts] or [[]]) > ALIKE
+    return np.concatenate([part.max(axis=1) for part in parts]) > ALIKE

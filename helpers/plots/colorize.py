@@ -4,37 +4,25 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..results import Drawing
 from . import COLORS, new, picture
 
 WIDTH = 7.2  # inches of a figure as wide as the page
 
 
-def grid(rows: list[dict[str, np.ndarray]], labels: list[str] | None = None) -> Figure:
-    """Pictures in rows: each row gives pictures of one size (H x W or H x W x 3, 8 bits) by title.
-
-    A title that stands above already is not said again. labels: what stands left of each row.
-    """
-    columns = max(len(row) for row in rows)
-    heights = [_shape(row)[0] / _shape(row)[1] for row in rows]
-    size = (WIDTH, WIDTH / columns * sum(heights) + 0.25 * len(rows))
-    figure, axes = new(
-        len(rows), columns, size, squeeze=False, gridspec_kw={"height_ratios": heights}
+def one_photo(gray: np.ndarray, colored: np.ndarray, truth: np.ndarray) -> Drawing:
+    """One photo three times (all H x W x 3, uint8)."""
+    return Drawing(
+        _grid([{"gray": gray, "colored": colored, "ground truth": truth}]),
+        "colorized",
+        "The gray version of a photo, the result of street_unet, and the photo's own colors.",
+        "One street three times: gray, colored by the network, and in its own colors.",
+        photo=True,
     )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for line, row, above in zip(axes, rows, [{}, *rows]):
-        for number, (title, image) in enumerate(row.items()):
-            said = [*above][number : number + 1] == [title]
-            picture(line[number], image, "" if said else title)
-    for axis, label in zip(axes[:, 0], labels or []):
-        axis.text(-0.03, 0.5, label, rotation=90, ha="right", va="center", fontsize=8,
-                  transform=axis.transAxes)  # fmt: skip
-    return figure
 
 
-def uncertainty(colored: np.ndarray, bits: np.ndarray, most: float) -> Figure:
-    """A colored picture (H x W x 3) beside its map of uncertainty (H x W, bits, 0 to `most`)."""
+def uncertainty(colored: np.ndarray, bits: np.ndarray, most: float) -> Drawing:
+    """A colored picture (H x W x 3) beside its map of entropy (H x W, bits, 0 to `most`)."""
     tall = colored.shape[0] / colored.shape[1]
     figure, axes = new(1, 2, (WIDTH, WIDTH / 2 * tall + 0.25))
     picture(axes[0], colored, "colored")
@@ -42,10 +30,28 @@ def uncertainty(colored: np.ndarray, bits: np.ndarray, most: float) -> Figure:
     axes[1].set_title("uncertainty")
     axes[1].set_axis_off()
     figure.colorbar(shown, ax=axes[1], shrink=0.8, label="entropy, bits")
-    return figure
+    return Drawing(
+        figure,
+        "colorized_uncertainty",
+        "The colored photo and the entropy of each pixel's color distribution, in bits.",
+        "A colored street beside a map of it, dark where the network is certain, bright elsewhere.",
+        photo=True,
+    )
 
 
-def bleeding(table: pd.DataFrame) -> Figure:
+def options(versions: dict[str, np.ndarray], truth: np.ndarray) -> Drawing:
+    """Eight colored versions of one photo by title, and its ground truth, in three rows."""
+    titled = [*versions.items(), ("ground truth", truth)]
+    return Drawing(
+        _grid([dict(titled[i : i + 3]) for i in (0, 3, 6)]),
+        "colorized_options",
+        "One photo at three temperatures, three chroma gains, and both operating points.",
+        "Nine versions of one street with less and more color, the last in its own colors.",
+        photo=True,
+    )
+
+
+def bleeding(table: pd.DataFrame) -> Drawing:
     """Error near color edges and stray color for each way to enlarge, from `bleeding.compare`."""
     figure, axes = new(1, 2, (WIDTH, 2.4))
     panels = {
@@ -62,8 +68,46 @@ def bleeding(table: pd.DataFrame) -> Figure:
     own = table[table.chroma == "truth"].stray.item()
     axes[1].axhline(own, color=COLORS["gray"], linestyle=":", label="the photo itself")
     axes[1].legend(fontsize=7)
+    return Drawing(
+        figure,
+        "colorized_bleeding",
+        "Chroma of one photo enlarged in three ways. Left: error near color edges of the ground "
+        "truth. Right: share of chroma changes beside no edge of the lightness.",
+        "Two panels of points for three ways to enlarge chroma, lower to the right.",
+    )
+
+
+def elsewhere(rows: dict[str, dict[str, np.ndarray]]) -> Drawing:
+    """Pictures other than streets: each name gives a row of pictures by title."""
+    return Drawing(
+        _grid([*rows.values()], [*rows]),
+        "colorized_elsewhere",
+        "Pictures other than streets: gray, colored, and in their own colors.",
+        "A rocket, a cup of coffee, a cat and an astronaut, each gray, colored and in truth.",
+        photo=True,
+    )
+
+
+def _grid(rows: list[dict[str, np.ndarray]], labels: list[str] | None = None) -> Figure:
+    """Rows of pictures by title, one size in each row (H x W or H x W x 3, uint8).
+
+    A title equal to the one above it is left out. labels: text on the left of each row.
+    """
+    columns = max(len(row) for row in rows)
+    shapes = [next(iter(row.values())).shape for row in rows]
+    heights = [shape[0] / shape[1] for shape in shapes]
+    size = (WIDTH, WIDTH / columns * sum(heights) + 0.25 * len(rows))
+    figure, axes = new(
+        len(rows), columns, size, squeeze=False, gridspec_kw={"height_ratios": heights}
+    )
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for line, row, above in zip(axes, rows, [{}, *rows]):
+        for number, (title, image) in enumerate(row.items()):
+            repeated = [*above][number : number + 1] == [title]
+            picture(line[number], image, "" if repeated else title)
+    for axis, label in zip(axes[:, 0], labels or []):
+        axis.text(-0.03, 0.5, label, rotation=90, ha="right", va="center", fontsize=8,
+                  transform=axis.transAxes)  # fmt: skip
     return figure
-
-
-def _shape(row: dict[str, np.ndarray]) -> tuple[int, ...]:
-    return next(iter(row.values())).shape

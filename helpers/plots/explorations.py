@@ -1,57 +1,70 @@
-"""Figures of the explorations. Takes data and draws it, computes nothing."""
+"""Figures of chapter 5, the explorations, with their captions. Computes nothing."""
 
-from matplotlib.ticker import LogLocator, NullLocator
+import pandas as pd
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from . import COLORS, new
+from ..metrics import METRICS
+from ..results import Drawing
+from . import COLORS, arms, new
 
-MSE, L1, THIRD = COLORS["colorize_cnn"], COLORS["published"], COLORS["street_unet"]
+MSE, L1 = COLORS["colorize_cnn"], COLORS["published"]
+ERROR, CHROMA = METRICS["mse_vs_gray"].label, METRICS["chroma_ratio"].label
+POINTS = {"accurate": "o", "colorful": "s"}  # markers of operating points
+SHADES = ("#009e73", "#56b4e9", "#0072b2", "#cc79a7", "#d55e00")  # of heads
 
 
-def two_axes(mse, l1, first: int, title: str = ""):
-    """Ten-batch means of both losses, each on its own axis, as the report drew them.
+def loss_mse_l1(curves: dict, first: int) -> Drawing:
+    """Ten-batch means of both losses ("MSE" and "L1"), each on its own axis, as in the report.
 
-    `first` is the batch at which the first complete window ends.
+    first: the batch at which the first complete window ends.
     """
     figure, left = new()
     right = left.twinx()
     right.spines["right"].set_visible(True)
     right.grid(False)
-    for axis, values, color, name in ((left, mse, MSE, "MSE"), (right, l1, L1, "L1")):
-        axis.plot(range(first, first + len(values)), values, color=color, label=name)
+    for axis, (name, values), color in zip((left, right), curves.items(), (MSE, L1)):
+        axis.plot(range(first, first + len(values)), values, color=color)
         axis.set_ylabel(f"{name} loss, report's scale", color=color)
         axis.tick_params(axis="y", labelcolor=color)
         axis.set_ylim(0)
     left.set_xlabel("batch")
-    left.set_title(title)
-    return figure
+    caption = "Training losses, MSE and L1, each on its own axis; means of ten batches; one seed."
+    alt = "Two falling curves, with a left axis for MSE and a right axis for L1."
+    return Drawing(figure, "loss_mse_l1", caption, alt)
 
 
-def one_unit(curves: dict, first: int, gray: float, settled: dict):
-    """Ten-batch means of the ab RMSE for each loss, gray's as a line, and where each settled.
+def loss_one_unit(curves: dict, first: int, gray: float, settled: dict) -> Drawing:
+    """Ten-batch means of the ab RMSE for each loss, gray as a line, and where each settles.
 
-    `curves` gives values by name, `settled` (batch, (low, high)) by the same names.
+    curves: values by name. settled: (batch, (low, high)) by the same names.
     """
     figure, axis = new()
     for (name, values), color in zip(curves.items(), (MSE, L1)):
         axis.plot(
-            range(first, first + len(values)), values, color=color, label=f"trained on {name}"
+            range(first, first + len(values)), values, color=color, label=f"trained with {name}"
         )
         batch, (low, high) = settled[name]
         axis.axvspan(low, high, color=color, alpha=0.12, linewidth=0)
         axis.axvline(batch, color=color, linewidth=0.8, linestyle=":")
-    axis.axhline(gray, color=COLORS["gray"], linestyle="--", label="gray on the photos of training")
-    axis.set_xlabel("batch (dotted: 90 % of the way; shaded: 85 to 95 %)")
+    axis.axhline(gray, color=COLORS["gray"], linestyle="--", label="gray, training photos")
+    axis.set_xlabel("batch")
     axis.set_ylabel("RMSE per channel, ab units")
     axis.set_ylim(0)
     axis.legend()
-    return figure
+    caption = (
+        "Both training runs in one unit, means of ten batches. A dotted line marks 90% of the way "
+        "down, its band 85% to 95%; the dashed line is the error of a gray image."
+    )
+    batches = " and ".join(f"{name} at batch {batch}" for name, (batch, _) in settled.items())
+    alt = f"RMSE against the batch, with gray as a dashed line. The curves settle: {batches}."
+    return Drawing(figure, "loss_one_unit", caption, alt)
 
 
-def kernel_times(widths, panels: dict, curves: dict):
-    """Seconds a batch against kernel width, one panel a machine, with the laws fitted to 1..7.
+def kernel_time(widths, panels: dict, curves: dict) -> Drawing:
+    """Seconds per batch against kernel width, one panel per machine, with the fitted laws.
 
-    `panels` gives (median, low, high) by title, each one value a width; `curves` gives by title a
-    dict of law to (widths, seconds).
+    panels: (median, low, high) by machine, each one value per width. curves: by machine, a dict
+    of law to (widths, seconds).
     """
     figure, axes = new(1, len(panels), size=(7.2, 3.2), squeeze=False)
     for axis, (title, (middle, low, high)) in zip(axes[0], panels.items()):
@@ -66,26 +79,31 @@ def kernel_times(widths, panels: dict, curves: dict):
         axis.set_xticks(widths)
         axis.set_xlabel("kernel width, pixels")
         axis.set_title(title)
-    axes[0][0].set_ylabel("seconds a batch")
+    axes[0][0].set_ylabel("seconds per batch")
     axes[0][0].legend()
-    return figure
+    caption = (
+        "Time of a training step by kernel width: median and range of the rounds, and two laws "
+        "fitted to widths 1 to 7."
+    )
+    ends = "; ".join(f"{name}, {m[0]:.2f} to {m[-1]:.2f} s" for name, (m, _, _) in panels.items())
+    alt = f"Seconds per batch on a logarithmic axis for widths 1 to 9, with two laws: {ends}."
+    return Drawing(figure, "kernel_time", caption, alt)
 
 
-def stacks(table):
-    """Multiply-adds, time and error of stacks and large kernels, one panel each.
+def stacks(table, note: str) -> Drawing:
+    """Multiply-adds, time and error of stacks and single layers, one panel each.
 
-    `table` has one row a network with name, reach, multiply_adds, seconds, seconds_low,
-    seconds_high, and mse_vs_gray with its _low and _high.
+    table: as `studies.compare_stacks` returns it. note: seeds and batches of the run.
     """
     figure, axes = new(1, 3, size=(7.2, 2.8), sharey=True)
-    panels = (
-        ("multiply_adds", "million multiply-adds a photo"),
-        ("seconds", "seconds a batch"),
-        ("mse_vs_gray", "MSE over gray's, held out"),
-    )
+    panels = {
+        "multiply_adds": "million multiply-adds per photo",
+        "seconds": "seconds per batch",
+        "mse_vs_gray": ERROR,
+    }
     rows = range(len(table))[::-1]
     colors = [MSE if "3 x 3" in name else L1 for name in table.name]
-    for axis, (column, label) in zip(axes, panels):
+    for axis, (column, label) in zip(axes, panels.items()):
         for row, color, record in zip(rows, colors, table.to_dict("records")):
             axis.plot(record[column], row, "o", color=color)
             if f"{column}_low" in record:
@@ -95,13 +113,19 @@ def stacks(table):
         axis.set_xlim(0)
     axes[0].set_yticks(list(rows), table.name)
     axes[0].set_ylim(-0.5, len(table) - 0.5)
-    return figure
+    caption = (
+        "Stacks of 3 x 3 layers and single layers of equal reach and width; 95% intervals, error "
+        f"on held-out photos; {note}."
+    )
+    times = ", ".join(f"{row.name} {row.seconds:.3f} s" for row in table.itertuples(index=False))
+    alt = f"Multiply-adds, time and error of four networks, side by side. Times: {times}."
+    return Drawing(figure, "stacks", caption, alt)
 
 
-def ratios(estimates: dict, label: str):
-    """One point and interval a row against 1, the value of no change.
+def suggestions(estimates: dict, note: str) -> Drawing:
+    """Error relative to the published recipe, one row per suggestion, against 1.
 
-    `estimates` gives (value, (low, high)) by name; names may have underscores.
+    estimates: (value, (low, high)) by the key of the claim.
     """
     figure, axis = new(size=(6.4, 0.9 + 0.4 * len(estimates)))
     axis.axvline(1, color=COLORS["gray"], linestyle="--")
@@ -109,41 +133,131 @@ def ratios(estimates: dict, label: str):
     for row, (value, interval) in zip(rows, estimates.values()):
         axis.hlines(row, *interval, color=MSE)
         axis.plot(value, row, "o", color=MSE)
-    axis.set_yticks(list(rows), [name.replace("_", " ") for name in estimates])
+    names = [key.replace("_", " ") for key in estimates]
+    axis.set_yticks(list(rows), names)
     axis.set_ylim(-0.5, len(estimates) - 0.5)
-    axis.set_xlabel(label)
-    return figure
+    axis.set_xlabel("MSE / published recipe, held-out photos")
+    caption = (
+        "The report's three suggestions: error on held-out photos, relative to the published "
+        f"recipe; 95% intervals; {note}."
+    )
+    found = ", ".join(f"{name} {value:.2f}" for name, (value, _) in zip(names, estimates.values()))
+    alt = f"Three points with intervals and a dashed line at 1, the published recipe: {found}."
+    return Drawing(figure, "suggestions", caption, alt)
 
 
-def chroma(shares: dict, edges):
-    """Share of held-out pixels whose chroma is larger than x, one line a network.
+def relu_sigmoid(shares: dict, edges, highest: dict, note: str) -> Drawing:
+    """Share of held-out pixels whose chroma is above x, one line per network.
 
-    `edges` are the lower edges of the bins, ab units; `shares` one value an edge by name.
+    edges: lower edges of the bins, ab units. shares: one value per edge, by name. highest: the
+    chroma that one pixel in a thousand exceeds, by name.
     """
     figure, axis = new()
-    styles = {"truth": ("black", "-"), "sigmoid": (MSE, "-"), "ReLU": (L1, "-")}
+    styles = {"ground truth": "black", "sigmoid": MSE, "ReLU": L1}
     for name, values in shares.items():
-        color, line = styles[name]
-        axis.plot(edges, values, color=color, linestyle=line, label=name)
+        axis.plot(edges, values, color=styles[name], label=name)
     axis.axhline(1e-3, color=COLORS["gray"], linestyle=":", linewidth=0.8)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter("{x:g}")
     axis.set_xlim(1, 500)
     axis.set_yscale("log")
     axis.set_ylim(1e-5, 1.2)
-    axis.set_xlabel("chroma, ab units (dotted: what one pixel in a thousand exceeds)")
+    axis.set_xlabel("chroma, ab units")
     axis.set_ylabel("share of pixels above")
     axis.legend()
-    return figure
+    caption = (
+        "Share of held-out pixels above each chroma, by activation. The dotted line marks one "
+        f"pixel in a thousand; {note}."
+    )
+    ends = ", ".join(f"{value:.0f} with {name}" for name, value in highest.items())
+    alt = (
+        "Share of pixels above each chroma on logarithmic axes, for ground truth, sigmoid and "
+        f"ReLU. One pixel in a thousand exceeds {ends}."
+    )
+    return Drawing(figure, "relu_sigmoid", caption, alt)
 
 
-def from_the_edge(errors: dict):
-    """MSE over gray's by distance to the nearest edge of the picture, one line a padding."""
+def padding(errors: dict, edge: int, ratios: dict, note: str) -> Drawing:
+    """Error by distance to the nearest border of the image, one line per padding.
+
+    edge: pixels that count as near the border. ratios: error there over that inside, by padding.
+    """
     figure, axis = new()
     for (name, values), color in zip(errors.items(), (MSE, L1)):
         axis.plot(range(len(values)), values, "o-", markersize=3, color=color, label=name)
-    axis.axvspan(-0.5, 3.5, color=COLORS["gray"], alpha=0.15, linewidth=0)
-    axis.set_xlabel("pixels from the nearest edge (shaded: what counts as edge)")
-    axis.set_ylabel("MSE over gray's, held out")
+    axis.axvspan(-0.5, edge - 0.5, color=COLORS["gray"], alpha=0.15, linewidth=0)
+    axis.set_xlabel("pixels from the nearest border")
+    axis.set_ylabel(f"{ERROR}, held-out photos")
     axis.legend(title="padding")
-    return figure
+    caption = (
+        "Error relative to gray by distance to the nearest border. The shaded part counts as near "
+        f"the border; {note}."
+    )
+    found = " and ".join(f"{value:.2f} times with {name}" for name, value in ratios.items())
+    alt = (
+        "Two curves of error against the distance to the border. Near the border, squared error "
+        f"is {found} padding, relative to the inside."
+    )
+    return Drawing(figure, "padding", caption, alt)
+
+
+def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
+    """Error against chroma of every head at two operating points.
+
+    table: as `tables.named` returns it, with rows "<head>, <point>". source: the run.
+    """
+    figure, axis = new(size=(6.4, 3.6))
+    axis.axhline(1, color=COLORS["gray"], linewidth=1)
+    axis.axvline(1, color=COLORS["truth"], linewidth=1, linestyle=":")
+    names = dict.fromkeys(label.rsplit(", ", 1)[0] for label in table.index)
+    for name, shade in zip(names, SHADES):
+        for point, marker in POINTS.items():
+            row = table.loc[[f"{name}, {point}"]]
+            axis.errorbar(
+                row.chroma_ratio,
+                row.mse_vs_gray,
+                arms(row.mse_vs_gray, row.mse_vs_gray_low, row.mse_vs_gray_high),
+                fmt=marker,
+                color=shade,
+                linewidth=1,
+                markersize=5,
+                label=f"{name}, {point}",
+            )
+    axis.set(xlabel=CHROMA, ylabel=ERROR)
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    caption = (
+        "Heads and weights of street_unet, each at an accurate and a colorful operating point; "
+        f"95% intervals; {source}."
+    )
+    alt = f"{ERROR} upward, {CHROMA} to the right. Every head has two points."
+    return Drawing(figure, "unet_heads", caption, alt)
+
+
+def unet_more(panels: dict[str, pd.DataFrame], source: str) -> Drawing:
+    """Error against the amount of something, one panel each, on a logarithmic axis.
+
+    panels: tables by their axis label, with `value` and mse_vs_gray with _low and _high.
+    """
+    figure, axes = new(1, len(panels), (2.4 * len(panels), 2.9), squeeze=False, sharey=True)
+    for axis, (label, table) in zip(axes[0], panels.items()):
+        axis.errorbar(
+            table.value,
+            table.mse_vs_gray,
+            arms(table.mse_vs_gray, table.mse_vs_gray_low, table.mse_vs_gray_high),
+            fmt="o-",
+            markersize=4,
+            color=COLORS["street_unet"],
+        )
+        axis.set(xscale="log", xlabel=label)
+        axis.set_xticks(table.value, [_short(value) for value in table.value], fontsize=8)
+        axis.minorticks_off()
+    axes[0, 0].set_ylabel(ERROR)
+    names = {label.replace("\n", " "): table.mse_vs_gray for label, table in panels.items()}
+    caption = f"Error relative to gray against {', '.join(names)}; 95% intervals; {source}."
+    ends = "; ".join(f"{name}, {e.iloc[0]:.2f} to {e.iloc[-1]:.2f}" for name, e in names.items())
+    return Drawing(figure, "unet_more", caption, f"One panel each, {ERROR} upward: {ends}.")
+
+
+def _short(number: float) -> str:
+    """Three digits and a letter: 2631840 is 2.63M."""
+    return EngFormatter(sep="")(float(f"{number:.3g}"))

@@ -1,17 +1,7 @@
 """From a photo to lightness and ab: crop, shrink, and the prepared set."""
 
-from ..photos.split import split_places
-from .prepare import LOUD, decoder_error, full_size_photo, prepare
+from .prepare import decoder_error, full_size_photo, prepare
 from .store import PreparedSet, load
 from .thumbnail import shrink
 
-__all__ = [
-    "LOUD",
-    "PreparedSet",
-    "decoder_error",
-    "full_size_photo",
-    "load",
-    "prepare",
-    "shrink",
-    "split_places",
-]
+__all__ = ["PreparedSet", "decoder_error", "full_size_photo", "load", "prepare", "shrink"]

@@ -1,32 +1,37 @@
-"""How are the colors of a photo set distributed?
+"""Measures how the colors of a photo set are distributed.
 
-    python -m helpers.color_statistics FOLDER --output FILE
+    python -m helpers.preprocessing.color_statistics FOLDER --output FILE
 
-measures a folder of photos and writes numbers, no pictures: that is how
-data/measured/thumbnails_ab_histogram.json was made of the report's own thumbnails.
+writes numbers, no pictures. It made data/measured/thumbnails_ab_histogram.json from the report's
+own thumbnails.
 """
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .. import color, paths
+from .. import color, metrics, paths
 from .prepare import prepare
 from .store import PreparedSet
 
-EDGES = np.arange(-60, 61, 2)  # of the bins of a and b, in ab units
+EDGES = np.arange(-60, 61, 2)  # of the bins, in ab units
 THUMBNAILS = paths.MEASURED / "thumbnails_ab_histogram.json"
 BATCH = 100  # photos in memory at a time
 GRAY = 10  # chroma below which a pixel looks gray
+LABELS = {
+    "std_a": "standard deviation of a (ab units)",
+    "std_b": "standard deviation of b (ab units)",
+    "colorfulness": "colorfulness, mean over photos",
+    "gray_mse": "squared error of gray (report's scale)",
+    "gray_share": "share of pixels with chroma below 10",
+    "luma_difference": "mean |Pillow's luma - 2.55 L| (of 255)",
+}
 
 
 def histogram(prepared: PreparedSet) -> np.ndarray:
-    """Pixels by a (rows) and b (columns), 60 x 60 counts between EDGES; what lies outside is left
-    out.
-    """
+    """Count the pixels by a (rows) and b (columns): 60 x 60, between EDGES."""
     counts = np.zeros((len(EDGES) - 1,) * 2, dtype=np.int64)
     for ab in _batches(prepared.ab):
         a, b = color.load_ab(ab).reshape(-1, 2).T
@@ -36,11 +41,11 @@ def histogram(prepared: PreparedSet) -> np.ndarray:
 
 
 def statistics(prepared: PreparedSet) -> dict[str, float]:
-    """What the set's colors are like, over all its pixels.
+    """Return statistics of the colors of all pixels.
 
-    `std_a`, `std_b` in ab units; `colorfulness` (Hasler and Suesstrunk 2003), mean over photos;
-    `gray_mse`, the report's loss for a = b = 0; `gray_share`, pixels of chroma under 10;
-    `luma_difference`, the mean of |Pillow's luma - 2.55 L|, in steps of 255.
+    `std_a`, `std_b`: in ab units. `colorfulness`: Hasler and Suesstrunk (2003), mean over photos.
+    `gray_mse`: the report's loss for a = b = 0. `gray_share`: share of pixels with chroma below
+    10. `luma_difference`: mean of |Pillow's luma - 2.55 L|, in steps of 255.
     """
     rows = [
         _sums(color.load_lightness(lightness), color.load_ab(ab))
@@ -57,21 +62,13 @@ def statistics(prepared: PreparedSet) -> dict[str, float]:
     }
 
 
-def colorfulness(rgb: np.ndarray) -> np.ndarray:
-    """Hasler and Suesstrunk's colorfulness of each picture (N x H x W x 3, 0..255)."""
-    red, green, blue = np.moveaxis(rgb.astype(np.float32), -1, 0)
-    opponents = np.stack([red - green, (red + green) / 2 - blue])
-    spread = np.sqrt(opponents.var(axis=(-2, -1)).sum(axis=0))
-    return spread + 0.3 * np.sqrt(np.square(opponents.mean(axis=(-2, -1))).sum(axis=0))
-
-
 def thumbnails() -> dict:
-    """The measured thumbnails of the report: `statistics` and `counts` (see `histogram`)."""
+    """Return the measurement of the report's thumbnails: `statistics`, `counts` and more."""
     return json.loads(THUMBNAILS.read_text(encoding="utf-8"))
 
 
 def _sums(lightness: np.ndarray, ab: np.ndarray) -> pd.DataFrame:
-    """One row a photo: means over its pixels."""
+    """One row per photo: means over its pixels."""
     rgb = color.join_lab(lightness, ab)
     luma = rgb @ np.array([0.299, 0.587, 0.114])
     over = {"axis": (1, 2)}
@@ -83,7 +80,7 @@ def _sums(lightness: np.ndarray, ab: np.ndarray) -> pd.DataFrame:
             "b_square": np.square(ab[..., 1]).mean(**over),
             "gray_share": (color.chroma(ab) < GRAY).mean(**over),
             "luma_difference": np.abs(luma - color.L_STEPS * lightness).mean(**over),
-            "colorfulness": colorfulness(rgb),
+            "colorfulness": metrics.colorfulness(rgb),
         }
     )
 
@@ -93,10 +90,14 @@ def _batches(array: np.ndarray):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure a folder of photos and write the numbers as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.color_statistics")
+    """Run the command line: measure a folder of photos and write the numbers as JSON."""
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.preprocessing.color_statistics", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("folder", help="a folder of photos")
-    parser.add_argument("--output", type=Path, required=True, help="the JSON file to write")
+    parser.add_argument(
+        "--output", type=paths.output_file, required=True, help="the JSON file to write"
+    )
     chosen = parser.parse_args(arguments)
     prepared = prepare(chosen.folder)
     numbers = {

@@ -1,35 +1,28 @@
-"""How does a photo become a 112 x 88 L and ab, and which split is it in?"""
+"""Prepares the photos of a source: crops, shrinks, splits and writes them as one set."""
 
 import hashlib
 import json
 import math
 import os
-import warnings
-from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import PIL
+import skimage.color  # loads its parts when they are used
 from filelock import FileLock
-from skimage.color import deltaE_ciede2000, rgb2lab
 from tqdm import tqdm
 
 from .. import paths
-from ..photos import decode, pool, sources, split
-from ..photos.split import split_places
-from ..photos.synthetic.materials import CLASSES
-from . import geometry, store, thumbnail
+from ..photos import controls, decode, folder, pool, sources, split
+from . import store, thumbnail
 from .geometry import FACTOR, SIZE
 from .store import PreparedSet, load
-from .thumbnail import Thumbnail, shrink
+from .thumbnail import shrink
 
-__all__ = ["PreparedSet", "load", "prepare", "shrink", "split_places"]
-
-# Code that decides what is prepared: when it changes, photos are prepared again.
-CODE = ("color.py", "photos", "preprocessing")
+CODE = ("color.py", "photos", "preprocessing")  # a change here prepares photos again
 MEASURED = 48  # photos on which the cost of 8 bits is measured
-LOUD = 0.1  # share of rejected photos that is not passed over in silence
+LOUD = 0.1  # share of rejected photos above which a run says so
 
 
 def prepare(
@@ -41,13 +34,14 @@ def prepare(
     force: bool = False,
     size: tuple[int, int] = SIZE,
 ) -> PreparedSet:
-    """Prepare the photos of a source, or open what was prepared from the same photos before.
+    """Prepare the photos of a source, or open the set if it was prepared before.
 
-    `data` is "synthetic", "streetview" or a folder; at most `images` photos are taken. Photos of
-    the folder `extra` join the training photos. `factor` is geometry.crop_box's. `workers` are
-    processes (default: one a core), and their number does not change the result; `force` prepares
-    anew. Photos that cannot be used are named in `rejected`; over a tenth of them is a warning.
-    Raises ValueError, FileNotFoundError or OSError in one sentence that names the remedy.
+    `data` is "synthetic", "streetview" or a folder; at most `images` photos are used. Photos of
+    the folder `extra` join the training photos. `factor` is that of `geometry.crop_box`, `size`
+    is (width, height). `workers` is the number of processes (default: up to one per core); the
+    result does not depend on it. `force` prepares again. Photos that cannot be used are listed
+    in `rejected`; if they are more than a tenth, a line is printed. Raises ValueError,
+    FileNotFoundError or OSError in one sentence that names the remedy.
     """
     main = sources.gather(data, images, workers)
     added = None if extra is None else sources.gather(extra)
@@ -55,32 +49,31 @@ def prepare(
     name = f"{main.name}-{len(main.photos)}-{size[0]}x{size[1]}-f{factor}"
     if added:
         name += f"-with-{added.name}-{len(added.photos)}"
-    folder = paths.PREPARED / name
-    key = _key(found, len(main.photos), size, factor)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{name}.lock"):
-        prepared = None if force else _reusable(folder, key)
+    target = paths.PREPARED / name
+    unused = [file for source in (main, added) if source for file, _ in source.rejected]
+    key = _key([len(main.photos), size, factor, unused], found)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.parent / f".{name}.lock"):
+        prepared = None if force else _reusable(target, key)
         if prepared is None:
-            paths.need_room(folder, 5 * size[0] * size[1] * len(found))
-            with paths.full_disk_named(folder), paths.whole_folder(folder, "manifest.json") as part:
+            paths.need_room(target, 5 * size[0] * size[1] * len(found))
+            with paths.full_disk_named(target), paths.whole_folder(target, "manifest.json") as part:
                 part.mkdir()
                 about = {"name": name, "key": key, "size": list(size), "factor": factor}
                 _prepare(part, main, added, about, workers)
-            prepared = load(folder)
+            prepared = load(target)
     out, of = len(prepared.rejected), len(prepared.rejected) + len(prepared.photos)
     if out > LOUD * of:
-        warnings.warn(
-            f"{out} of {of} photos were rejected: see {folder / 'rejected.csv'}", stacklevel=2
-        )
+        print(f"{out} of {of} photos were rejected: see {target / 'rejected.csv'}")
     return prepared
 
 
 def full_size_photo(prepared: PreparedSet, fullsize: str | Path | None = None) -> np.ndarray | None:
-    """A photo as Street View saved it, H x W x 3, 8 bits: the set's first, else one of `fullsize`.
+    """Return a photo as Street View saved it (H x W x 3, uint8), or None if there is none.
 
-    None if there is none: the photos come already shrunk, or are of another kind.
+    It is the first photo of the set, or else of `fullsize`, a folder of such photos.
     """
-    saved = [f"{width}x{height}" for width, height in geometry.STREETVIEW_SIZES]
+    saved = [f"{width}x{height}" for width, height in controls.SIZES]
     own = np.flatnonzero(prepared.photos.crop.str.split(" of ").str[1].isin(saved))
     if len(own) or fullsize is not None:
         path = prepared.path(own[0]) if len(own) else sources.find(fullsize).photos[0].path
@@ -88,19 +81,20 @@ def full_size_photo(prepared: PreparedSet, fullsize: str | Path | None = None) -
     return None
 
 
-def decoder_error(prepared: PreparedSet, photos: int = 12) -> dict[str, float]:
-    """What letting the JPEG decoder average costs, against decoding whole and averaging exactly.
+def decoder_error(prepared: PreparedSet) -> dict[str, float]:
+    """Compare averaging by the JPEG decoder with exact averaging, on 12 photos of the set.
 
-    Over up to `photos` photos, evenly taken: `steps_mean` and `steps_max` in 8-bit steps of RGB,
-    `delta_e_mean` and `delta_e_max` in CIEDE2000. Zero where the decoder had no part.
+    Returns `steps_mean` and `steps_max` in 8-bit steps of RGB, `delta_e_mean` and `delta_e_max` in
+    CIEDE2000. All are zero where the decoder does not average.
     """
     steps, delta_e = [], []
     size, factor = tuple(prepared.manifest["size"]), prepared.manifest["factor"]
-    for index in np.linspace(0, len(prepared.photos) - 1, photos).astype(int):
+    for index in np.linspace(0, len(prepared.photos) - 1, 12).astype(int):
         path = prepared.path(index)
         fast, exact = shrink(path, size, factor), shrink(path, size, factor, exact=True)
         steps.append(np.abs(fast.astype(float) - exact))
-        delta_e.append(deltaE_ciede2000(rgb2lab(fast), rgb2lab(exact)))
+        lab = (skimage.color.rgb2lab(rgb) for rgb in (fast, exact))
+        delta_e.append(skimage.color.deltaE_ciede2000(*lab))
     return {
         "steps_mean": float(np.mean(steps)),
         "steps_max": float(np.max(steps)),
@@ -109,14 +103,15 @@ def decoder_error(prepared: PreparedSet, photos: int = 12) -> dict[str, float]:
     }
 
 
-def _prepare(folder: Path, main, added, about: dict, workers: int | None) -> None:
-    """Prepare the photos of both sources into `folder`, in their order."""
+def _prepare(target: Path, main, added, about: dict, workers: int | None) -> None:
+    import pandas as pd  # slow to load, and coloring a photo loads this room
+
     found = [(photo, False) for photo in main.photos]
     found += [(photo, True) for photo in (added.photos if added else [])]
     size, with_classes = about["size"], any(photo.classes for photo, _ in found)
     shape = (size[1], size[0])
     files = {"lightness": shape, "ab": (*shape, 2)} | ({"classes": shape} if with_classes else {})
-    arrays = {name: store.Rows(folder / f"{name}.npy", row) for name, row in files.items()}
+    arrays = {name: store.Rows(target / f"{name}.npy", row) for name, row in files.items()}
     kept, rounding = [], []
     rejected = list(main.rejected) + list(added.rejected if added else [])
     every = max(1, len(found) // MEASURED)
@@ -124,7 +119,10 @@ def _prepare(folder: Path, main, added, about: dict, workers: int | None) -> Non
         (photo.path, tuple(size), about["factor"], photo.classes, i % every == 0)
         for i, (photo, _) in enumerate(found)
     ]
-    with closing(_results(items, workers)) as results:
+    # A process costs about as much to start as some hundred photos do to prepare.
+    workers = workers or min(pool.cores(), 1 + len(items) // 200)
+    killed = "too much for its process, which the system ended (out of memory?)"
+    with closing(pool.in_order(thumbnail.prepare_photo, items, workers, 8, killed)) as results:
         bar = tqdm(results, total=len(items), desc="preparing", unit=" photos")
         for (photo, is_extra), result in zip(found, bar):
             if isinstance(result, str):
@@ -146,10 +144,10 @@ def _prepare(folder: Path, main, added, about: dict, workers: int | None) -> Non
         raise ValueError(f"no photo of {main.root} can be used; the first, {file!r}, is {reason}")
     columns = ["file", "place", "view", "crop", "sha256", "extra"]
     photos = pd.DataFrame(kept, columns=columns)
-    lightness = np.load(folder / "lightness.npy", mmap_mode="r")
+    lightness = np.load(target / "lightness.npy", mmap_mode="r")
     photos.insert(3, "split", split.split_photos(photos, lightness))
-    store.write_table(folder / "photos.csv", photos)
-    store.write_table(folder / "rejected.csv", pd.DataFrame(rejected, columns=["file", "reason"]))
+    store.write_table(target / "photos.csv", photos)
+    store.write_table(target / "rejected.csv", pd.DataFrame(rejected, columns=["file", "reason"]))
     manifest = about | {
         "source": main.name,
         "root": str(main.root.resolve()),
@@ -160,22 +158,15 @@ def _prepare(folder: Path, main, added, about: dict, workers: int | None) -> Non
         "rejected": len(rejected),
         "splits": {name: int(n) for name, n in photos.split.value_counts().items()},
         "arrays": list(arrays),
-        "class_names": list(CLASSES) if with_classes else None,
+        "class_names": list(main.class_names or added.class_names) if with_classes else None,
         "code": _code(),
         "eight_bit": _eight_bit(rounding),
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-
-
-def _results(items: list[tuple], workers: int | None) -> Generator[Thumbnail | str]:
-    # A process costs about as much to start as some hundred photos do to prepare.
-    workers = workers or min(pool.cores(), 1 + len(items) // 200)
-    killed = "too much for its process, which the system ended (out of memory?)"
-    return pool.in_order(thumbnail.prepare_photo, items, workers, killed)
+    (target / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
 def _eight_bit(rounding: list[dict]) -> dict:
-    """What rounding L to 1/2.55 and ab to 1 costs: CIEDE2000, and RMSE in units of L and ab."""
+    """The error of 8 bits: CIEDE2000, and RMSE in units of L and ab."""
     mean = {name: float(np.mean([r[name] for r in rounding])) for name in rounding[0]}
     return {
         "delta_e_mean": mean["delta_e_mean"],
@@ -186,16 +177,12 @@ def _eight_bit(rounding: list[dict]) -> dict:
     }
 
 
-def _key(photos: list[sources.Photo], own: int, size, factor) -> str:
-    """Changes with any photo's name, size or time, the geometry and the code."""
-    key = hashlib.sha256(f"{own} {size} {factor} {_code()} {np.__version__}".encode())
+def _key(options: list, photos: list[sources.Photo]) -> str:
+    """Changes with the options, the code, and any photo's path, size or time."""
+    key = hashlib.sha256(f"{options!r} {_code()} {np.__version__} {PIL.__version__}".encode())
     for photo in photos:
-        try:
-            status = os.stat(photo.path)
-            stamp = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:
-            stamp = "gone"
-        key.update(f"{photo.path.resolve()} {photo.place} {stamp}\n".encode(errors="replace"))
+        path, place = os.path.realpath(photo.path), photo.place
+        key.update(os.fsencode(f"{path} {place} {folder.stamp(path)}\n"))
     return key.hexdigest()
 
 
@@ -203,9 +190,9 @@ def _code() -> str:
     return paths.code_key(*CODE)[:12]
 
 
-def _reusable(folder: Path, key: str) -> PreparedSet | None:
+def _reusable(target: Path, key: str) -> PreparedSet | None:
     try:
-        prepared = load(folder)
+        prepared = load(target)
     except (OSError, ValueError, KeyError, AttributeError):
         return None
     return prepared if prepared.manifest["key"] == key else None

@@ -1,49 +1,52 @@
-"""How is a prepared set kept on the disk, and opened again?"""
+"""Writes a prepared set and opens it again."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd  # slow to load, and coloring a photo loads this room
 
 
 @dataclass(frozen=True)
 class PreparedSet:
-    """Photos made ready, N of them in the order of their places; arrays stay on the disk."""
+    """N prepared photos in the order of their places; the arrays are memory mapped."""
 
     folder: Path
     lightness: np.ndarray  # uint8, N x 88 x 112, 2.55 L
     ab: np.ndarray  # uint8, N x 88 x 112 x 2, ab + 128
-    photos: pd.DataFrame  # file, place, view, split, crop, sha256, extra
-    rejected: pd.DataFrame  # file, reason
+    photos: "pd.DataFrame"  # file, place, view, split, crop, sha256, extra
+    rejected: "pd.DataFrame"  # file, reason
     manifest: dict
     classes: np.ndarray | None  # uint8, N x 88 x 112, of rendered streets; 255 where unknown
 
     @property
     def name(self) -> str:
-        """Source, count and geometry in short."""
+        """Source, number of photos and geometry, as in the folder's name."""
         return self.manifest["name"]
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
-        """What the numbers in `classes` stand for."""
+        """The classes that the numbers in `classes` stand for, or None."""
         names = self.manifest["class_names"]
         return None if names is None else tuple(names)
 
     def indices(self, name: str) -> np.ndarray:
-        """Which photos are in the split "train", "validation", "test" or "gap"."""
+        """Return the rows of the split "train", "validation", "test" or "gap"."""
         return np.flatnonzero(self.photos.split.to_numpy() == name)
 
     def path(self, index: int) -> Path:
-        """The photo file that number `index` was made from."""
+        """Return the file that photo `index` was made from."""
         photo = self.photos.iloc[index]
         root = self.manifest["extra_root" if photo.extra else "root"]
         return Path(root) / photo.file
 
 
 def load(folder: str | Path) -> PreparedSet:
-    """Open a prepared set. Raises FileNotFoundError or ValueError if it is not whole."""
+    """Open a prepared set. Raises FileNotFoundError or ValueError if a part is missing or cut."""
     folder = Path(folder)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in manifest["arrays"]}
@@ -61,8 +64,9 @@ def load(folder: str | Path) -> PreparedSet:
 
 
 class Rows:
-    """A .npy file of uint8 rows that grows; written, not mapped, so that a full disk is an error
-    and not a crash.
+    """A growing .npy file of uint8 rows.
+
+    It is not memory mapped: there, a full disk would end the process.
     """
 
     def __init__(self, path: Path, row: tuple[int, ...]):
@@ -79,17 +83,19 @@ class Rows:
         self.file.close()
 
     def _header(self) -> None:
-        shape = (self.count, *self.row)  # NumPy pads it, so that it can be written again
+        shape = (self.count, *self.row)  # NumPy pads the header, so that it can be rewritten
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self.file, header)
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of texts as CSV; names of files that are no UTF-8 keep their bytes."""
-    # With \r\n as the end of a line, both characters are quoted in names.
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table of texts as CSV. File names that are not UTF-8 keep their bytes."""
+    # Lines end in \r\n so that both characters are quoted in names.
     table.to_csv(path, index=False, errors="surrogateescape", lineterminator="\r\n")
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> "pd.DataFrame":
     """Read what `write_table` wrote, every column as text."""
+    import pandas as pd
+
     return pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape")

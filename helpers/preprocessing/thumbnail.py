@@ -1,7 +1,4 @@
-"""How does one photo become a small picture of lightness and ab?
-
-Imports nothing heavy: the worker processes that prepare photos load this module alone.
-"""
+"""Turns one photo into a small picture of lightness and ab."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,16 +6,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import skimage.color  # loads its parts when they are used
 from PIL import Image
-from skimage.color import deltaE_ciede2000
 
 from .. import color
 from ..photos import decode
 from ..photos.decode import BadPhotoError
 from .geometry import FACTOR, SIZE, crop_box
 
-GRAY_CHROMA = 2.0  # a photo is gray already if no more than one pixel in a hundred exceeds it
-NO_CLASS = 255
+NO_CLASS = 255  # of photos without classes
 
 
 @dataclass(frozen=True)
@@ -27,10 +23,10 @@ class Thumbnail:
 
     lightness: np.ndarray  # uint8, H x W, 2.55 L
     ab: np.ndarray  # uint8, H x W x 2, ab + 128
-    crop: str  # what was kept: "1120x880+100+70 of 1281x1025"
+    crop: str  # the part that was kept: "1120x880+100+70 of 1281x1025"
     sha256: str  # of the photo file
     classes: np.ndarray | None  # uint8, H x W
-    rounding: dict | None  # what 8 bits cost: delta_e_mean, delta_e_max, lightness_mse, ab_mse
+    rounding: dict | None  # the error of 8 bits: delta_e_mean, delta_e_max, lightness_mse, ab_mse
 
 
 def shrink(
@@ -39,12 +35,12 @@ def shrink(
     factor: int = FACTOR,
     exact: bool = False,
 ) -> np.ndarray:
-    """Crop a photo and average it down to `size` (width, height): RGB, height x width x 3, 8 bits.
+    """Crop a photo and average it down to `size` (width, height): RGB, height x width x 3, uint8.
 
-    `photo` is a file, its bytes, a Pillow image, or an array (H x W x 3, 8 bits). `factor` is for
-    full-size Street View photos, see geometry.crop_box. `exact` decodes whole and averages areas;
-    otherwise the JPEG decoder may average first, which differs by rounding alone where its blocks
-    fall on the grid of the cells. Raises ValueError (BadPhotoError) with the reason.
+    `photo` is a file, its bytes, a Pillow image, or an array (H x W x 3, uint8). `factor` is that
+    of `geometry.crop_box`. `exact` decodes the whole photo and averages areas. Otherwise the JPEG
+    decoder may average first, which differs by rounding where its blocks fit the cells. Raises
+    BadPhotoError, a ValueError, with the reason.
     """
     return _shrink(decode.opened(photo), size, factor, exact)[0]
 
@@ -52,15 +48,15 @@ def shrink(
 def prepare_photo(
     path: Path, size: tuple[int, int], factor: int, classes: Path | None, measure: bool
 ) -> Thumbnail | str:
-    """Read one file and prepare it; a photo that cannot be used gives the reason, a sentence.
+    """Prepare one file. Returns the reason, as text, if the photo cannot be used.
 
-    `classes` is a PNG of class ids for the same photo; `measure` adds the cost of 8 bits.
+    `classes` is a PNG of class ids for the same photo; `measure` adds the error of 8 bits.
     """
     try:
         data = Path(path).read_bytes()
         rgb, crop = _shrink(decode.opened(data), size, factor)
         lightness, ab = color.split_lab(rgb)
-        if (color.chroma(ab) > GRAY_CHROMA).mean() <= 0.01:
+        if color.is_gray(ab):
             return "gray already: there is no color to learn from"
         stored = color.store_lightness(lightness), color.store_ab(ab)
         return Thumbnail(
@@ -72,14 +68,14 @@ def prepare_photo(
         )
     except PermissionError:
         return "no permission to read it"
-    except Exception as error:  # whatever a decoder raises on a damaged file is a reason
+    except Exception as error:  # decoders raise all kinds on a damaged file
         return decode.reason(error)
 
 
 def shrink_classes(path: Path, size: tuple[int, int], factor: int) -> np.ndarray:
-    """The commonest class in each cell of a full-size class map (PNG): height x width, uint8.
+    """Return the commonest class in each cell of a full-size PNG of classes: height x width, uint8.
 
-    Every second pixel of every second row votes; of classes that tie, the lowest id.
+    Every second pixel of every second row votes; the lowest id wins a tie.
     """
     classes = np.asarray(Image.open(path))
     left, top, right, bottom = (int(edge) for edge in crop_box(classes.shape[::-1], size, factor))
@@ -93,7 +89,6 @@ def shrink_classes(path: Path, size: tuple[int, int], factor: int) -> np.ndarray
 
 
 def _shrink(image, size, factor, exact=False) -> tuple[np.ndarray, str]:
-    """The small picture, and which part of the photo it shows."""
     width, height = decode.upright_size(image)
     try:
         box = crop_box((width, height), size, factor)
@@ -107,8 +102,8 @@ def _shrink(image, size, factor, exact=False) -> tuple[np.ndarray, str]:
 
 
 def _decoder_scale(image, box, size) -> int:
-    """How far the decoder may average before us: the blocks must not straddle the cells,
-    unless at least eight of them make a cell.
+    """How many pixels a side the decoder may average: its blocks must fit the cells, or at least
+    eight of them must make a cell.
     """
     cell = (box[2] - box[0]) / size[0]
     for scale in (4, 2):
@@ -119,9 +114,9 @@ def _decoder_scale(image, box, size) -> int:
 
 
 def average(rgb: Image.Image, box: tuple, size: tuple[int, int]) -> np.ndarray:
-    """The mean over each cell of `box` cut into `size` (width, height): uint8, height x width x 3.
+    """Average over each cell of `box` cut into `size` (width, height): uint8, height x width x 3.
 
-    Edges may be fractions of a pixel: a pixel counts by its share of the cell.
+    Edges may be fractions of a pixel: each pixel is weighted by its share of the cell.
     """
     cell = (box[2] - box[0]) / size[0]
     if cell == int(cell) and all(edge == int(edge) for edge in box):
@@ -144,7 +139,7 @@ def _average_rows(pixels: np.ndarray, edges: np.ndarray) -> np.ndarray:
         first, last = int(start), min(int(np.ceil(end)), len(pixels))
         rows = np.arange(first, last)
         share = np.minimum(rows + 1, end) - np.maximum(rows, start)
-        # einsum, not a matrix product: BLAS rounds differently with the number of threads.
+        # einsum, not a matrix product: the rounding of BLAS depends on the number of threads.
         means[i] = np.einsum("r,rw->w", share / share.sum(), pixels[first:last])
     return means
 
@@ -153,7 +148,7 @@ def _rounding(lightness, ab, stored_lightness, stored_ab) -> dict:
     loaded = color.load_lightness(stored_lightness), color.load_ab(stored_ab)
     exact = np.concatenate([lightness[..., None], ab], axis=-1)
     rounded = np.concatenate([loaded[0][..., None], loaded[1]], axis=-1)
-    difference = deltaE_ciede2000(exact, rounded)
+    difference = skimage.color.deltaE_ciede2000(exact, rounded)
     return {
         "delta_e_mean": float(difference.mean()),
         "delta_e_max": float(difference.max()),

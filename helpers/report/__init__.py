@@ -1,1 +1,1 @@
-"""How the notebooks run and become one page."""
+"""Runs the notebooks and joins them to one page."""

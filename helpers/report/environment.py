@@ -1,5 +1,6 @@
-"""What did a run run on: versions, hardware, threads and commit?"""
+"""Describes the machine and versions of a run, and joins the parts of its results."""
 
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -13,12 +14,12 @@ PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "torch", "matplotlib", "
 
 
 def described() -> dict:
-    """Versions, hardware, threads and commit: what a reader needs to judge a difference."""
+    """Versions, hardware, threads and commit, which can explain a difference in numbers."""
     import torch
 
-    from ..training.devices import asked
+    from ..model.predict import usable_device
 
-    device = asked().type
+    device = usable_device(os.environ.get(paths.DEVICE) or "cpu").type
     return {
         "commit": commit(),
         "python": platform.python_version(),
@@ -32,9 +33,9 @@ def described() -> dict:
 
 
 def commit() -> str:
-    """The commit (12 digits), with "-dirty" where a file differs that decides results.
+    """The commit (12 digits), with "-dirty" if a file other than a figure differs from it.
 
-    Figures decide none: a run draws them itself, and anew they differ in the last bits.
+    A run draws the figures again, and they differ in the last bits.
     """
     git = ["git", "-C", str(paths.ROOT)]
     name = ["describe", "--always", "--abbrev=12", "--exclude=*"]
@@ -56,10 +57,10 @@ def _cpu() -> str:
 
 
 def assemble(folder: Path, profile: str, command: str = "./run_all.sh") -> dict:
-    """Join the parts of the run in `folder`, in the order of the notebooks, into results.json.
+    """Join the parts of the run in `folder` into results.json; returns its content.
 
-    Written to `folder` and, as the latest run, to `build/`. Claims keep the order of
-    data/claims.toml, and one that no notebook judged is there as unclear.
+    Writes it to `folder` and, as the latest run, to `build/`. Claims have the order of
+    data/claims.toml. A claim that no notebook judged is unclear.
     """
     results = {"data": {}, "environment": described(), "profile": profile}
     results |= {"command": command, "metrics": {}, "claims": [], "timings": {}}

@@ -1,6 +1,6 @@
-"""What may be asked of ./run_all.sh, checked before anything is installed.
+"""Defines the options of ./run_all.sh and checks them before anything is installed.
 
-Needs nothing but Python itself: run_all.sh calls this module with whatever Python it finds.
+It imports nothing but the standard library: run_all.sh calls it with any Python it finds.
 """
 
 import argparse
@@ -11,9 +11,11 @@ from importlib import metadata
 from pathlib import Path
 
 from .. import paths
+from ..photos.folder import walk
 
 MB_PER_IMAGE = 0.8  # one full-size JPEG and its prepared share
 MB_OF_PACKAGES = 3000
+HELP_SHOWN = 3  # exit status that tells run_all.sh to stop after --help
 
 EPILOG = """examples:
   ./run_all.sh                          the report on rendered streets, a few minutes
@@ -22,28 +24,28 @@ EPILOG = """examples:
   ./run_all.sh --data streetview --images 2000
   ./run_all.sh test                     every check
 
-The page is build/report.html, the numbers build/results.json. The same command again goes on
-where it was interrupted and skips what is done."""
+The page is build/report.html, the numbers are in build/results.json. The same command again
+resumes an interrupted run and skips cached chapters."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options of ./run_all.sh; sizes named in the help are those of helpers/results.py."""
+    """The options of ./run_all.sh. The sizes in the help are those of helpers/results.py."""
     made = argparse.ArgumentParser(
         prog="./run_all.sh",
         description="Run the whole report: prepare photos, train, evaluate, build one page.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("command", nargs="?", choices=["test"], help="run every check instead")
+    made.add_argument("command", nargs="?", choices=["test"], help="run every check")
     made.add_argument(
         "--data",
         default="synthetic",
         metavar="synthetic|streetview|FOLDER",
-        help="rendered streets (default), UCF Street View (downloads), or your own photos",
+        help="rendered streets (default), UCF Street View (downloaded), or your own photos",
     )
     made.add_argument("--extra", metavar="FOLDER", help="further photos, for training only")
     made.add_argument(
-        "--elsewhere", metavar="FOLDER", help="photos of another landscape, to try the models on"
+        "--elsewhere", metavar="FOLDER", help="photos of another landscape, to test the models on"
     )
     made.add_argument(
         "--profile",
@@ -52,14 +54,16 @@ def parser() -> argparse.ArgumentParser:
         help="quick (default): 600 photos, one seed; full: up to 6,000 photos, three seeds",
     )
     made.add_argument("--images", type=int, metavar="N", help="use at most N photos")
-    made.add_argument("--seed", type=int, default=0, metavar="S", help="weights and order (0)")
+    made.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="seed of weights and order (0)"
+    )
     made.add_argument(
         "--device",
         choices=["cpu", "auto", "cuda", "mps"],
         default="cpu",
-        help="where to train (default: cpu, the only one that was tried); auto: a GPU if any",
+        help="where to train (default: cpu); auto: a GPU if there is one",
     )
-    made.add_argument("--force", action="store_true", help="do everything anew")
+    made.add_argument("--force", action="store_true", help="run everything again")
     made.add_argument(
         "--update",
         action="store_true",
@@ -69,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Parse and check; a mistake ends the program with one sentence and exit status 2."""
+    """Parse and check. A mistake ends the program with one sentence and exit status 2."""
     made = parser()
     options = made.parse_args(arguments)
     complaint = mistake(options)
@@ -88,7 +92,7 @@ def is_default(options: argparse.Namespace) -> bool:
 
 
 def mistake(options: argparse.Namespace) -> str | None:
-    """What is wrong with the options, in one sentence with the remedy, or None."""
+    """One sentence that says what is wrong with the options and what to do, or None."""
     for name in ("data", "extra", "elsewhere"):
         folder = getattr(options, name)
         if folder is not None and not (name == "data" and folder in ("synthetic", "streetview")):
@@ -96,23 +100,26 @@ def mistake(options: argparse.Namespace) -> str | None:
             if complaint:
                 return complaint
     if options.images is not None and options.images < 40:
-        return f"--images {options.images} is too few to split: ask for 40 or more."
+        return f"--images {options.images} is too few to split: give 40 or more."
     if options.seed < 0:
-        return f"--seed {options.seed}: take 0 or more."
+        return f"--seed {options.seed} is negative: give 0 or more."
     if options.update and not is_default(options):
-        return "--update is for the default run only, whose notebooks are committed: leave it out."
+        return (
+            "--update is for the default run only: its notebooks are the ones in git. Leave it out."
+        )
+    if not os.access(paths.ROOT, os.W_OK):
+        return f"{paths.ROOT} cannot be written: copy it to a folder of your own and run it there."
     return _room_mistake(options)
 
 
 def _folder_mistake(option: str, folder: Path) -> str | None:
     if not folder.exists():
-        return f"{option} {folder}: there is no such folder. Name one that holds photos."
+        return f"{option} {folder}: there is no such folder. Give a folder of photos."
     if not folder.is_dir():
-        return f"{option} {folder} is a file: name the folder that holds your photos."
-    names = (name for _, _, files in os.walk(folder) for name in files)
-    if not any(Path(name).suffix.lower() in paths.PHOTO_ENDINGS for name in names):
+        return f"{option} {folder} is a file: give the folder that holds your photos."
+    if all(problem for _, problem in walk(folder)):
         kinds = ", ".join(sorted(paths.PHOTO_ENDINGS))
-        return f"{option} {folder} holds no photo ({kinds}): name another folder."
+        return f"{option} {folder} holds no photo ({kinds}): give another folder."
     return None
 
 
@@ -125,15 +132,15 @@ def _room_mistake(options: argparse.Namespace) -> str | None:
     if free < needed:
         return (
             f"the disk of {paths.ROOT} has {free:,.0f} MB left and about {needed:,.0f} MB are "
-            "needed: make room, or ask for fewer photos with --images."
+            "needed: make room, or take fewer photos with --images."
         )
     return None
 
 
 def unmet_requirements() -> list[str]:
-    """Pins of requirements.txt that the running Python does not have, as `name==version`.
+    """Pins of requirements.txt that the running Python lacks, as `name==version`.
 
-    A build's own suffix, as in 2.13.0+cpu, counts as the version that it is a build of.
+    A build of a version, such as 2.13.0+cpu, counts as that version.
     """
     unmet = []
     for line in (paths.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
@@ -152,4 +159,7 @@ def unmet_requirements() -> list[str]:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--fits"]:
         sys.exit(bool(unmet_requirements()))
-    parse(sys.argv[1:])
+    try:
+        parse(sys.argv[1:])
+    except SystemExit as ended:
+        sys.exit(ended.code or HELP_SHOWN)

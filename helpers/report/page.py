@@ -1,7 +1,7 @@
-"""How do executed notebooks become one page?
+"""Joins executed notebooks to one HTML file with everything it needs inside.
 
-nbconvert turns each notebook into a chapter by helpers/page/index.html.j2; Jinja puts the chapters
-into helpers/page/page.html.j2. Style and script go into the page: it needs nothing beside it.
+nbconvert turns each notebook into a chapter (templates/index.html.j2), and Jinja puts the chapters
+into the frame (templates/page.html.j2).
 """
 
 import base64
@@ -17,6 +17,9 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from .. import paths
+from ..explorations import cost, tables
+from ..intervals import compared
+from ..metrics import METRICS
 from ..results import band_text, load, number_text, sentence
 from . import page_checks
 from .page_text import PageError, Prose, fill, miss_text, table, training_text
@@ -25,15 +28,16 @@ PAGE = Path(__file__).parent / "templates"
 HIDDEN = "no-report"  # the tag of cells that stay in the notebook
 HEADLINE = "samples"  # the figure that opens the page
 FILTERS = {"number": number_text, "band": band_text, "miss": miss_text, "sentence": sentence}
-PRIVATE = ("papermill", "execution", "widgets")  # metadata that tells of one machine's one run
+FILTERS["compared"] = compared
+PRIVATE = ("papermill", "execution", "widgets")  # metadata about one run on one machine
 
 
 def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
-    """Build one page that needs no network from the executed notebooks of a run; returns `out`.
+    """Build the page of a run from its executed notebooks; returns `out`.
 
-    `run_folder` is `build/<data>-<profile>` and holds results.json; recorded runs on real photos
-    come from data/measured/. Raises PageError that lists everything unfit to be read, each with
-    its notebook and cell; nothing is written then.
+    `run_folder` is `build/<data>-<profile>` and holds results.json. Recorded runs on real photos
+    come from data/measured/. Raises PageError, which lists every fault with its notebook and
+    cell, and writes nothing then.
     """
     results = load(run_folder / "results.json")
     books = {path.stem: _read(path) for path in notebooks}
@@ -54,12 +58,14 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
         lstrip_blocks=True,
     )
     frame.filters |= FILTERS | {"training": training_text}
+    frame.globals["known_metrics"] = METRICS
     data = run_folder.name.removesuffix(f"-{results['profile']}")
     html = frame.get_template("page.html.j2").render(
         results=results,
         recorded=recorded,
         claims=claims,
         chapters=chapters,
+        appendix=_appendix(),
         picture=next((words for words in figures if words["name"] == HEADLINE), None),
         numbers=numbers,
         data=data,
@@ -94,7 +100,7 @@ def _read(path: Path):
 
 
 def _without_outputs(book) -> str:
-    """The notebook to be saved from the page, as base64; nothing in it tells of one machine."""
+    """The notebook that readers can save from the page, as base64, without data of the machine."""
     bare = copy.deepcopy(book)
     for part in (bare, *bare.cells):
         for word in PRIVATE:
@@ -106,7 +112,7 @@ def _without_outputs(book) -> str:
 
 
 def _source(data: dict, words: dict) -> str:
-    """A picture as a data URI: as SVG where its figure brought one, sharp at any zoom."""
+    """A picture as a data URI, as SVG if its figure has one."""
     svg = words.get("svg") or data.get("image/svg+xml")
     if svg:
         return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
@@ -148,10 +154,10 @@ def _chapter(
 
 
 def _claims(results: dict, recorded: dict, books: dict) -> list[dict]:
-    """Claims in order, each with the verdicts of recorded runs, and where its evidence stands.
+    """Claims in order, each with its verdicts in recorded runs and the place of its evidence.
 
-    `cell` is the cell that judges it, None where that is not on the page; `evidence` is what to
-    link: the verdict below that cell, else the chapter, else None.
+    `cell` is the cell that judges the claim, or None if it is not on the page. `evidence` is the
+    id to link: the verdict below that cell, else the chapter, else None.
     """
     past = [{claim["key"]: claim for claim in run["claims"]} for run in recorded.values()]
     found = []
@@ -168,12 +174,41 @@ def _claims(results: dict, recorded: dict, books: dict) -> list[dict]:
 
 
 def _evidence(key: str, book) -> str | None:
-    """The last cell that names the claim, else the last that judges claims named elsewhere."""
+    """The last cell that names the claim, else the last cell that judges any claim."""
     quoted = (f'"{key}"', f'"{sentence(key)}"')
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     named = [cell for cell in code if any(name in cell.source for name in quoted)]
     judging = [cell for cell in code if "run.claim(" in cell.source]
     return (named or judging)[-1].metadata.page_id if named or judging else None
+
+
+def _appendix() -> list[dict]:
+    """The recorded benchmarks, each with its table and words."""
+    found = []
+    if (record := cost.recorded()) is not None:
+        found.append(
+            {
+                "name": "cost",
+                "title": "Time and memory of each step",
+                "text": "Time and peak memory of each step grow with the number of photos.",
+                "caption": "Time and peak memory by number of photos.",
+                "table": Markup(table(cost.table(record).to_html())),
+                "summary": cost.summary(record),
+            }
+        )
+    halves, summary = tables.precision()
+    found.append(
+        {
+            "name": "precision",
+            "title": "Training in bfloat16",
+            "text": "bfloat16 keeps about three digits, and some processors multiply it faster. "
+            "The benchmark trains with it (--bfloat16) and without it on the same photos.",
+            "caption": "Held-out photos, with 95% confidence intervals. Changes are from float32.",
+            "table": Markup(table(tables.readable(halves, change=True).to_html())),
+            "summary": summary,
+        }
+    )
+    return found
 
 
 def _command(data: str, profile: str) -> str:

@@ -1,4 +1,4 @@
-"""What must not reach a reader? Each finding names the notebook and the cell."""
+"""Finds what a reader must not see on the page and names the notebook and cell of each finding."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ LOADS = {"src", "href", "srcset", "poster", "data", "action", "formaction", "xli
 
 
 def pictures(notebook) -> Iterator[tuple[object, object, dict]]:
-    """Each picture of a notebook as (cell, output, what it carries: name, caption, alt, ...)."""
+    """Yield (cell, output, words) of each picture; words has its name, caption, alt and more."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             for mime in PICTURES:
@@ -24,9 +24,9 @@ def pictures(notebook) -> Iterator[tuple[object, object, dict]]:
 
 
 def notebook_problems(notebook) -> list[str]:
-    """Errors, warnings, and pictures without words or too large, in an executed notebook.
+    """Errors, warnings and pictures without words in an executed notebook, one line each.
 
-    Cells carry `metadata.page_name`, which the findings begin with.
+    Each line begins with the `metadata.page_name` of its cell.
     """
     found = []
     for cell in notebook.cells:
@@ -47,7 +47,7 @@ def notebook_problems(notebook) -> list[str]:
 
 
 def page_problems(html: str) -> list[str]:
-    """What is wrong with the page as a whole: links, network, pictures, TeX, keys, size."""
+    """Faults of the whole page: links, network, pictures, TeX, unfilled keys, size."""
     found = []
     if len(html.encode()) > LARGEST_PAGE:
         found.append(f"the page has {len(html.encode()):,} bytes, more than {LARGEST_PAGE:,}")
@@ -57,7 +57,7 @@ def page_problems(html: str) -> list[str]:
 
     soup = BeautifulSoup(BASE64.sub(measured, html), "html.parser")
     ids = Counter(tag["id"] for tag in soup.find_all(id=True))
-    found += [f"the id {name!r} is given {n} times" for name, n in ids.items() if n > 1]
+    found += [f"the id {name!r} is used {n} times" for name, n in ids.items() if n > 1]
     for tag in soup.find_all(True):
         found += [f"{_where(tag)}: {what}" for what in _tag_problems(tag, ids)]
     for text in soup.find_all(string=True):
@@ -85,7 +85,7 @@ def _tag_problems(tag, ids: Counter) -> Iterator[str]:
             if address[1:] not in ids:
                 yield f"a link to nowhere: {address}"
         elif not address.startswith("data:"):
-            yield f"a link to nowhere, for the page is one file: {address[:80]}"
+            yield f"a link to another file, but the page is one file: {address[:80]}"
     if tag.name == "img":
         if not tag.get("alt", "").strip():
             yield "a picture without alternative text"

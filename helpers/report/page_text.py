@@ -1,4 +1,4 @@
-"""How does a cell become HTML: its numbers, formulas, links, headings and tables?"""
+"""Turns cells into HTML: numbers, formulas, links, headings and tables."""
 
 import re
 from html import escape
@@ -9,20 +9,20 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from ..results import PROFILES
 
-NEAR = 0.05  # how far off its band a claim may lie for the page to say that it just missed
+NEAR = 0.05  # relative distance from its band within which a claim just misses it
 NUMERIC = re.compile(r"[-−+–]?[\d.,]*\s?%?(\s*(to|–|±)\s*[-−+]?[\d.,]+)?(\s*[(\[].*[)\]])?|nan")
 KEY = re.compile(r"\{\{\s*([\w.-]+)\s*(?::([^{}]*))?\}\}")
 
 
 class PageError(ValueError):
-    """The page cannot be built; the message names each notebook and cell to mend."""
+    """The page cannot be built; the message names each notebook and cell to correct."""
 
 
 def fill(text: str, results: dict) -> str:
-    """Put numbers of results.json where the text says `{{metrics.gray.mse:.4f}}`.
+    """Replace keys such as `{{metrics.gray.mse:.4f}}` by numbers of results.json.
 
-    Keys are joined by dots, a claim is found by its own key (`claims.beats_gray.verdict`), a
-    format may follow. None reads "not measured". Raises PageError for a key that is not there.
+    Names are joined by dots, and a format may follow. A claim is found by its key, as in
+    `claims.beats_gray.verdict`. None becomes "not measured". Raises PageError for an unknown key.
     """
     known = results | {"claims": {claim["key"]: claim for claim in results["claims"]}}
 
@@ -44,7 +44,7 @@ def fill(text: str, results: dict) -> str:
 
 
 def mathml(tex: str, display: str) -> str:
-    """TeX to MathML, `display` inline or block. The namespace is a URL that HTML does not need."""
+    """Convert TeX to MathML, `display` inline or block, without the namespace's URL."""
     try:
         return converter.convert(tex, display=display).replace(
             ' xmlns="http://www.w3.org/1998/Math/MathML"', ""
@@ -54,11 +54,11 @@ def mathml(tex: str, display: str) -> str:
 
 
 class Prose(IPythonRenderer):
-    """Markdown of one notebook to HTML within the page.
+    """Renders the Markdown of one notebook as part of the page.
 
-    Headings go down one level and get ids that begin with the notebook's name; `sections`
-    collects (id, text) of those below the title. A link to `#fig-<name>` reads "Figure 7", one
-    to another notebook leads to its chapter, one to a heading stays within the notebook.
+    Headings go down one level and get ids that begin with the notebook's name. `sections`
+    collects (id, text) of the headings below the title. A link to `#fig-<name>` reads
+    "Figure 7". A link to another notebook leads to its chapter.
     """
 
     def __init__(self, stem: str, numbers: dict[str, int], below_title: str = ""):
@@ -107,16 +107,16 @@ class Prose(IPythonRenderer):
 
 
 def miss_text(claim: dict) -> str:
-    """By how little a claim that fails misses its band; empty where it is not a little."""
+    """How narrowly a failing claim misses its band, or "" if it misses by more than NEAR."""
     if claim["verdict"] != "fails":
         return ""
     bound = min(claim["band"], key=lambda edge: abs(edge - claim["measured"]))
     miss = abs(claim["measured"] / bound - 1) if bound else 1
-    return f"misses the band by {miss:.1%}".replace("%", " %") if miss < NEAR else ""
+    return f"misses the band by {miss:.1%}" if miss < NEAR else ""
 
 
 def training_text(run: dict) -> str:
-    """How the training of colorize_cnn ended in a run, as far as its results.json tells."""
+    """How the training of colorize_cnn ended, according to a run's results.json."""
     best = run.get("training", {}).get("best_epochs", {})
     profile = PROFILES.get(run["profile"])
     if not best or profile is None:
@@ -130,10 +130,10 @@ def training_text(run: dict) -> str:
 
 
 def table(html: str) -> str:
-    """A table of pandas in the page's own style.
+    """A table of pandas as the page shows it.
 
-    An empty head cell is no head, the names of index and columns share one row, row numbers that
-    only count are left out, and heads stand over their numbers or words.
+    The names of index and columns share one row, an index that only counts is left out, columns
+    of words get the class "text", and an empty head cell becomes a plain cell.
     """
     soup = BeautifulSoup(re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL), "html.parser")
     for tag in soup.find_all(True):

@@ -1,9 +1,9 @@
-"""How are the notebooks run, skipped when nothing changed, and joined to one page?
+"""Runs the notebooks that changed and joins them to one page: the command behind ./run_all.sh.
 
-A step is skipped when its key is the one it was last done under and all that it made is there.
-The key hashes the notebook's sources and tags, the parameters, every helper, the pins, the
-committed inputs, the photos' names, sizes and times, and the key of the step before. The page
-has a key of its own on top, since what draws it alone does not change a notebook.
+A chapter is cached under a key: a hash of its sources and tags, the parameters, all code outside
+helpers/report, the pinned versions, the committed inputs, the photos, and the key of the chapter
+before it. It runs again if its key changed or something that it made is gone. The page has a key
+of its own on top, so that a change in helpers/report runs no chapter.
 """
 
 import hashlib
@@ -16,80 +16,125 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .. import paths
-from . import lanes
+from ..photos import pool
 from . import notebooks as books
 from . import options as opts
-from .progress import TERMINAL, tell
 
 FOLDERS = ("data", "extra", "elsewhere")  # options that may name one
-PAGE_ONLY = {"report"}
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIDE_BY_SIDE = True
+LANES = (("03_training", "04_evaluation"), ("02_model", "05_explorations"))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what ./run_all.sh was asked for; returns the exit status and says why if not 0."""
+    """Run what the options of ./run_all.sh request; returns the exit status."""
     options = opts.parse(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = paths.run_folder(options.data, options.profile)
     log = folder / "logs" / "run.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.touch()
     try:
-        with only_run():
+        with _stopped_by_one_signal(), _only_run():
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.touch()
             if options.command == "test":
                 return run_tests()
             if options.force:
                 for name in ("checkpoints", "keys", "notebooks", "parts"):
                     shutil.rmtree(folder / name, ignore_errors=True)
             page = run(options, folder)
+        print(f"The page is {_short(page)}, the numbers {_short(paths.BUILD / 'results.json')}")
     except KeyboardInterrupt:
-        return _say(130, "Interrupted: nothing is lost, the same command goes on from here.", log)
-    except (books.StepFailed, OSError, ValueError) as error:
-        with log.open("a", encoding="utf-8") as file:
-            traceback.print_exc(file=file)
+        return _say(130, "Interrupted. The same command resumes the run.", log)
+    except books.StepFailed as error:
+        return _say(1, str(error), error.log)
+    except (OSError, ValueError) as error:
+        if log.exists():
+            with log.open("a", encoding="utf-8") as file:
+                traceback.print_exc(file=file)
         return _say(1, str(error), log)
-    print(f"The page is {_short(page)}, the numbers {_short(paths.BUILD / 'results.json')}")
     return 0
 
 
 def run(options, folder: Path) -> Path:
-    """Execute every notebook that changed, assemble results.json, build the page."""
+    """Execute every notebook that is due, assemble results.json and build the page."""
     started = time.monotonic()
-    if options.data == "streetview":
-        _fetch(options)
-    for name, value in books.kernel_environment().items():
-        os.environ[name] = value
+    photos = photos_read(options)
+    os.environ.update(books.kernel_environment())
     os.environ[paths.DEVICE] = options.device
     if opts.is_default(options):
         os.environ[paths.REDRAW] = "1"
     parameters = changed_parameters(options)
     notebooks = sorted(paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
-    keys = step_keys(notebooks, inputs_key(parameters))
-    labels = {b.stem: f"[{n}/{len(notebooks)}] {b.stem}" for n, b in enumerate(notebooks, 1)}
-    due = {b.stem: b for b in notebooks if not is_done(folder, b, keys[b.stem])}
-
-    def work(name: str) -> None:
-        tell(f"{labels[name]} ...")
-        tell(f"{labels[name]}: {step(due[name], folder, parameters, keys[name]):.0f} s")
-
-    for name in [name for name in labels if name not in due]:
-        tell(f"{labels[name]}: nothing changed")
-    lanes.each(work, list(due), lanes.wanted(options.profile, options.device))
-    page = paths.BUILD / "report.html"
-    latest = paths.BUILD / "latest.txt"
-    finished = f"{folder.name} {keys[notebooks[-1].stem]} {_hash(_helpers(True))}"
-    executed = [folder / "notebooks" / book.name for book in notebooks]
-    if due or not page.exists() or _text(latest) != finished:
-        _page(folder, executed, page, rebuild_command(options))
-        _write(latest, finished)
-    if options.update:  # after the page, which says whether the sources were those of a commit
-        for made, book in zip(executed, notebooks, strict=True):
-            books.write_back(made, book)
+    keys = step_keys(notebooks, inputs_key(parameters, photos))
+    chapters = {
+        book.stem: books.Chapter(
+            f"[{number}/{len(notebooks)}] {book.stem}",
+            book,
+            folder / "notebooks" / book.name,
+            folder / "logs" / f"{book.stem}.log",
+            parameters,
+        )
+        for number, book in enumerate(notebooks, 1)
+    }
+    due = [name for name, c in chapters.items() if not is_done(folder, c.output, keys[name])]
+    for name, chapter in chapters.items():
+        if name not in due:
+            print(f"{chapter.label}: nothing changed", flush=True)
+    beside = SIDE_BY_SIDE and options.profile == "quick" and options.device == "cpu"
+    execute([chapters[name] for name in due], folder, keys, beside)
+    made = [
+        place / name for place in (folder, paths.BUILD) for name in ("report.html", "results.json")
+    ]
+    stamp = paths.BUILD / "latest.json"
+    key = [folder.name, keys[notebooks[-1].stem], page_key()]
+    if due or _text(stamp) != json.dumps([*key, _hash(made)]):
+        _page(folder, [c.output for c in chapters.values()], rebuild_command(options))
+        _write(stamp, json.dumps([*key, _hash(made)]))
+    if options.update:  # after the page, which names the commit of the sources
+        for chapter in chapters.values():
+            books.write_back(chapter.output, chapter.notebook)
     print(f"{len(due)} of {len(notebooks)} notebooks ran, {time.monotonic() - started:.0f} s")
-    return page
+    return paths.BUILD / "report.html"
+
+
+def execute(
+    chapters: list[books.Chapter], folder: Path, keys: dict[str, str], beside: bool
+) -> None:
+    """Execute chapters, some side by side if `beside`, and write the key of each after it ends."""
+    wanted = os.environ.get(books.THREADS, "")
+    threads = int(wanted) if wanted.isdecimal() else pool.cores()
+    for lanes in stages(chapters, beside and threads >= len(LANES)):
+        each = threads // len(lanes)
+
+        def done(chapter: books.Chapter, seconds: float, each=each) -> None:
+            name = chapter.notebook.stem
+            note = {"key": keys[name], "seconds": seconds, "threads": each}
+            note["figures"] = books.figures_of(chapter.output)
+            _write(_note(folder, name), json.dumps(note))
+            print(f"{chapter.label}: {seconds:.0f} s", flush=True)
+
+        for lane in lanes:
+            for chapter in lane:
+                _note(folder, chapter.notebook.stem).unlink(missing_ok=True)
+        books.run(lanes, each, done)
+
+
+def stages(chapters: list[books.Chapter], beside: bool) -> list[list[list[books.Chapter]]]:
+    """Lanes of chapters that run side by side, in stages that run one after the other.
+
+    Chapters that LANES does not name run alone, before or after the lanes.
+    """
+    names = [chapter.notebook.stem for chapter in chapters]
+    lanes = [[c for c in chapters if c.notebook.stem in lane] for lane in LANES]
+    if not beside or not all(lanes):
+        return [[[chapter]] for chapter in chapters]
+    inside = [names.index(chapter.notebook.stem) for lane in lanes for chapter in lane]
+    before, after = chapters[: min(inside)], chapters[max(inside) + 1 :]
+    return [*([[c]] for c in before), lanes, *([[c]] for c in after)]
 
 
 def changed_parameters(options) -> dict:
@@ -103,16 +148,8 @@ def changed_parameters(options) -> dict:
     return changed
 
 
-def _fetch(options) -> None:
-    """Fetch before the first notebook, where what is asked of whom can be read and stopped."""
-    from .. import results
-    from ..photos import sources  # here, so that a run with nothing to do starts at once
-
-    sources.gather("streetview", options.images or results.PROFILES[options.profile].images)
-
-
 def rebuild_command(options) -> str:
-    """The command line that makes this run again; of a folder's path only its name is told."""
+    """The command line that repeats this run; of a folder's path it has only the name."""
     parts = ["./run_all.sh"]
     for name, value in changed_parameters(options).items():
         folder = name in FOLDERS and not is_named(value)
@@ -120,76 +157,53 @@ def rebuild_command(options) -> str:
     return shlex.join(parts)
 
 
-def _page(folder: Path, executed: list[Path], page: Path, command: str) -> None:
-    from .. import results  # here, so that a run with nothing to do starts at once
-    from . import environment, page
-
-    notes = {book.stem: results.load(folder / "keys" / f"{book.stem}.json") for book in executed}
-    timings, threads = ({n: note[k] for n, note in notes.items()} for k in ("seconds", "threads"))
-    part = {"timings": timings, "environment": {"threads_of_chapters": threads}}
-    results.save(folder / "parts" / "00_pipeline.json", part)
-    environment.assemble(folder, folder.name.rpartition("-")[2], command)
-    page.build(folder, executed, folder / "report.html")
-    with paths.whole(page) as part:
-        shutil.copyfile(folder / "report.html", part)
+def is_named(data: str) -> bool:
+    """Whether `data` names a source of this project instead of a folder."""
+    return data in ("synthetic", "streetview")
 
 
-def step(notebook: Path, folder: Path, parameters: dict, key: str) -> float:
-    """Execute one notebook of the run in `folder` and note the key last; returns seconds."""
-    note = folder / "keys" / f"{notebook.stem}.json"
-    note.unlink(missing_ok=True)
-    output = folder / "notebooks" / notebook.name
-    seconds = books.execute(notebook, output, parameters)
-    content = {"key": key, "seconds": seconds, "threads": lanes.threads()}
-    _write(note, json.dumps(content | {"figures": books.figures_of(output)}))
-    return seconds
+def photos_read(options) -> list:
+    """Every photo file that the run will read, with what changes when the file does.
+
+    Downloads photos of Street View that are missing: before the first notebook, so that the
+    download can be watched and stopped.
+    """
+    from .. import results  # imported here, so that --help and mistakes need no packages
+    from ..photos import sources
+    from ..photos.folder import stamp
+
+    images = options.images or results.PROFILES[options.profile].images
+    found = []
+    for name in FOLDERS:
+        data = getattr(options, name)
+        if data is None or data == "synthetic":
+            continue
+        source = sources.gather(data, images) if data == "streetview" else sources.find(data)
+        found += [(photo.file, stamp(photo.path)) for photo in source.photos]
+        found += source.rejected
+    return found
 
 
-def is_done(folder: Path, notebook: Path, key: str) -> bool:
-    """Whether the step was done under `key` and everything it made is still there."""
-    try:
-        step = json.loads((folder / "keys" / f"{notebook.stem}.json").read_text())
-    except (FileNotFoundError, ValueError):
-        return False
-    drawn = paths.figures_folder(folder)
-    made = [folder / "notebooks" / notebook.name, folder / "parts" / f"{notebook.stem}.json"]
-    made += [drawn / f"{name}.png" for name in step["figures"]]
-    return step["key"] == key and all(path.exists() for path in made)
-
-
-def inputs_key(parameters: dict) -> str:
-    """What every step depends on: parameters, helpers, pins, committed inputs, the photos."""
-    committed = [paths.ROOT / "requirements.txt", paths.DATA / "claims.toml", *_helpers(False)]
+def inputs_key(parameters: dict, photos: list) -> str:
+    """The key of what every chapter depends on."""
+    rooms = [path.name for path in paths.HELPERS.glob("[!._]*") if path.name != "report"]
+    committed = [paths.ROOT / "requirements.txt", paths.DATA / "claims.toml"]
     for folder in (paths.PUBLISHED, paths.MEASURED, paths.WEIGHTS):
-        committed += [path for path in folder.rglob("*") if path.is_file()]
-    asked = [parameters, os.environ.get(paths.REDRAW), _hash(committed)]
-    digest = hashlib.sha256(json.dumps(asked).encode())
-    for folder in map(parameters.get, FOLDERS):
-        if folder and not is_named(folder):
-            for path in sorted(Path(folder).rglob("*")):
-                status = path.lstat()
-                line = f"{path.relative_to(folder)}\0{status.st_size}\0{status.st_mtime_ns}\0"
-                digest.update(line.encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+        committed += _visible(folder)
+    redrawn = os.environ.get(paths.REDRAW)
+    everything = [parameters, photos, redrawn, paths.code_key(*sorted(rooms)), _hash(committed)]
+    # Names of files may hold bytes that are not UTF-8; JSON writes those as escapes.
+    return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 
 
-def _helpers(page_only: bool) -> list[Path]:
-    """Files of helpers/ that draw the page alone, or all the others."""
-    files = [p for p in (paths.ROOT / "helpers").rglob("*") if p.is_file() and p.suffix != ".pyc"]
-    first = {path: path.relative_to(paths.ROOT / "helpers").parts[0] for path in files}
-    return [path for path in files if (first[path] in PAGE_ONLY) == page_only]
-
-
-def _hash(files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        digest.update(f"{path.relative_to(paths.ROOT)}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def page_key() -> str:
+    """The key of the code and templates that only build the page."""
+    templates = _visible(paths.HELPERS / "report" / "templates")
+    return paths.code_key("report") + _hash(templates)
 
 
 def step_keys(notebooks: list[Path], key: str) -> dict[str, str]:
-    """The key of each notebook's step: its sources and tags on top of the key before it."""
+    """The key of each notebook: its sources and tags on top of the key before it."""
     keys = {}
     for notebook in notebooks:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
@@ -199,13 +213,54 @@ def step_keys(notebooks: list[Path], key: str) -> dict[str, str]:
     return keys
 
 
-def is_named(data: str) -> bool:
-    """Whether `data` names a source of ours instead of a folder."""
-    return data in ("synthetic", "streetview")
+def is_done(folder: Path, executed: Path, key: str) -> bool:
+    """Whether a chapter was executed under `key` and everything it made is still there."""
+    note = _text(_note(folder, executed.stem))
+    try:
+        done = json.loads(note)
+    except ValueError:
+        return False
+    drawn = paths.figures_folder(folder)
+    made = [executed, folder / "parts" / f"{executed.stem}.json"]
+    made += [drawn / f"{name}.png" for name in done["figures"]]
+    return done["key"] == key and all(path.exists() and path.stat().st_size for path in made)
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Files in a folder, without those that editors and file managers leave there."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return [p for p in files if p.name[0] not in "._#" and p.name[-1] != "~" and p.suffix != ".db"]
+
+
+def _hash(files: list[Path]) -> str:
+    """A hash of names and content; a file that is missing has a hash, too."""
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(f"{os.path.relpath(path, paths.ROOT)}\0".encode())
+        digest.update(path.read_bytes() if path.exists() else b"missing")
+    return digest.hexdigest()
+
+
+def _page(folder: Path, executed: list[Path], command: str) -> None:
+    from .. import results  # imported here, so that a run with nothing to do starts at once
+    from . import environment, page
+
+    notes = {book.stem: results.load(_note(folder, book.stem)) for book in executed}
+    timings, threads = ({n: note[k] for n, note in notes.items()} for k in ("seconds", "threads"))
+    part = {"timings": timings, "environment": {"threads_of_chapters": threads}}
+    results.save(folder / "parts" / "00_pipeline.json", part)
+    environment.assemble(folder, folder.name.rpartition("-")[2], command)
+    page.build(folder, executed, folder / "report.html")
+    with paths.whole(paths.BUILD / "report.html") as part:
+        shutil.copyfile(folder / "report.html", part)
+
+
+def _note(folder: Path, name: str) -> Path:
+    return folder / "keys" / f"{name}.json"
 
 
 @contextmanager
-def only_run():
+def _only_run() -> Iterator[None]:
     """Hold the lock of this checkout; raises BlockingIOError if another run holds it."""
     import filelock
 
@@ -219,11 +274,27 @@ def only_run():
         ) from None
 
 
+@contextmanager
+def _stopped_by_one_signal() -> Iterator[None]:
+    """Ctrl-C or SIGTERM raises KeyboardInterrupt once; `timeout`, for one, sends two signals."""
+
+    def stop(*_) -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def run_tests() -> int:
-    """Every check: unit tests, and nbval on each notebook as committed, executed once."""
-    environment = os.environ | books.kernel_environment()
-    environment.pop(TERMINAL, None)
+    """Run every check: unit tests, and nbval on each notebook as committed."""
     command = [sys.executable, "-m", "pytest", "--nbval", "tests", "notebooks"]
+    environment = os.environ | books.kernel_environment()
     return subprocess.run(command, cwd=paths.ROOT, env=environment).returncode
 
 
@@ -236,8 +307,8 @@ def _short(path: Path) -> Path:
     return path.relative_to(paths.ROOT)
 
 
-def _text(path: Path) -> str | None:
-    return path.read_text().strip() if path.exists() else None
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _write(path: Path, text: str) -> None:

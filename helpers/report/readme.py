@@ -1,38 +1,27 @@
-"""How do the numbers of the recorded full run get into the README? `python -m helpers.readme`.
+"""`python -m helpers.report.readme`: write the numbers of the recorded full run into the README.
 
-What stands between the marks is written by this module alone; a test holds both together.
+Everything between the marks is written here; a test compares README and record.
 """
 
 from .. import paths, results
+from ..metrics import METRICS
 from ..results import sentence
 
-BEGIN, END = "<!-- measured: written by python -m helpers.readme -->", "<!-- end of measured -->"
+BEGIN = "<!-- measured: written by python -m helpers.report.readme -->"
+END = "<!-- end of measured -->"
 RECORD = paths.MEASURED / "streetview-thumbnails.json"
 README = paths.ROOT / "README.md"
-COLUMNS = {
-    "mse_vs_gray": ("MSE / gray", "{:.3f}"),
-    "mse": ("MSE, report's scale", "{:.5f}"),
-    "rmse": ("ab RMSE", "{:.2f}"),
-    "rmse_chroma20": ("where chroma > 20", "{:.1f}"),
-    "auc": ("AuC", "{:.3f}"),
-    "auc_rebalanced": ("weighted AuC", "{:.3f}"),
-    "psnr": ("PSNR, dB", "{:.1f}"),
-    "delta_e": ("CIEDE2000", "{:.2f}"),
-    "colorfulness": ("colorfulness", "{:.1f}"),
-    "colorfulness_gap": ("colorfulness gap", "{:.1f}"),
-    "chroma_ratio": ("chroma ratio", "{:.2f}"),
-}
+FIRST = "mse_vs_gray"  # the column with its interval
+COLUMNS = (FIRST, *(name for name in METRICS if name not in (FIRST, "colorfulness_ratio")))
 
 
 def table(measured: dict) -> str:
-    """The metrics of a results.json as a Markdown table; MSE over gray with its interval."""
-    heads = [head for head, _ in COLUMNS.values()]
+    """The metrics of a results.json as a Markdown table; MSE / gray with its interval."""
+    heads = [METRICS[name].head for name in COLUMNS]
     lines = ["| model | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
-    for model, metrics in measured["metrics"].items():
-        cells = [form.format(metrics[key]) for key, (_, form) in COLUMNS.items()]
-        cells[0] += " ({:.3f} to {:.3f})".format(
-            metrics["mse_vs_gray_low"], metrics["mse_vs_gray_high"]
-        )
+    for model, values in measured["metrics"].items():
+        cells = [f"{values[name]:.{METRICS[name].digits}f}" for name in COLUMNS]
+        cells[0] += " ({:.3f}-{:.3f})".format(values[f"{FIRST}_low"], values[f"{FIRST}_high"])
         lines.append(f"| `{model}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -44,31 +33,33 @@ def findings(measured: dict) -> str:
     checks = [c for c in measured["claims"] if c["source"] == "report"]
     sentences = {sentence(check["key"]) for check in checks}
     on_photos = [check for check in checks if check["depends_on_data"]]
-    beaten = {"holds": "beats", "fails": "does not beat", "unclear": "cannot be told apart from"}
-    verdict = {c["key"]: beaten[c["verdict"]] for c in measured["claims"]}
+    words = {"holds": "better than", "fails": "not better than"}
+    verdict = {
+        c["key"]: words.get(c["verdict"], "not distinguishable from") for c in measured["claims"]
+    }
     return (
-        f"The network as the report trained it {verdict['beats_gray']} a plain gray picture: its "
-        f"squared error is {published['mse_vs_gray']:.2f} times that of predicting no color at "
-        f"all.\nThe same network trained until validation stops improving "
-        f"{verdict['trained_beats_gray']} it, at {trained['mse_vs_gray']:.2f} times, with "
+        f"Trained as the report trained it, the network is {verdict['beats_gray']} a plain gray "
+        f"picture. Its squared error is {published[FIRST]:.2f} relative to gray.\n"
+        f"Trained until validation stops improving, the same network is "
+        f"{verdict['trained_beats_gray']} gray: the error is {trained[FIRST]:.2f}, with "
         f"{trained['chroma_ratio']:.0%} of the true chroma.\n"
-        f"The network made for it, `street_unet`, comes to {accurate['mse_vs_gray']:.2f} times "
-        f"when tuned for least error and to {unet['mse_vs_gray']:.2f} times, with "
-        f"{unet['chroma_ratio']:.0%} of the true chroma, at its colorful setting.\n"
-        f"Of {len(checks)} checks of {len(sentences)} sentences of the report {_said(checks)}; of "
-        f"the {len(on_photos)} that depend on the photos {_said(on_photos)}."
+        f"The network made for this task, `street_unet`, reaches {accurate[FIRST]:.2f} at its "
+        f"accurate operating point. At its colorful one it reaches {unet[FIRST]:.2f}, with "
+        f"{unet['chroma_ratio']:.0%} of the true chroma.\n"
+        f"Of {len(checks)} checks of {len(sentences)} sentences of the report, {_count(checks)}. "
+        f"Of the {len(on_photos)} that depend on the photos, {_count(on_photos)}."
     )
 
 
-def _said(checks: list[dict]) -> str:
+def _count(checks: list[dict]) -> str:
     verdicts = [check["verdict"] for check in checks]
-    return "{} hold, {} fail and {} stay unclear".format(
+    return "{} hold, {} fail and {} are unclear".format(
         *(verdicts.count(verdict) for verdict in ("holds", "fails", "unclear"))
     )
 
 
 def filled(text: str, measured: dict) -> str:
-    """`text` with what stands between the marks replaced; raises ValueError without the marks."""
+    """`text` with everything between the marks replaced. Raises ValueError without the marks."""
     before, mark, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not mark or not end:

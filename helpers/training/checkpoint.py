@@ -8,11 +8,12 @@ decides how the training run ends, and is used for nothing else.
 import hashlib
 import io
 import json
+import pickle
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +60,15 @@ def load(path: Path, expected: str) -> dict | None:
     except FileNotFoundError:
         return None
     digest, content = data[:32], data[32:]
-    if hashlib.sha256(content).digest() != digest:
+    kept = None
+    if hashlib.sha256(content).digest() == digest:
+        with suppress(pickle.UnpicklingError):
+            kept = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    if kept is None:
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
         print(f"{path.name} is damaged or of another version: set aside as {aside.name}")
         return None
-    kept = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return kept["state"] if kept["key"] == expected else None
 
 

@@ -193,7 +193,8 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
         devices.keep_memory()
         began, stopped = time.monotonic() - seconds, False
         about = {"total": length, "initial": done(), "desc": label, "unit": "batch"}
-        bar = tqdm(**about, leave=False, disable=True if devices.rank() else None)
+        about |= {"disable": True} if devices.rank() else {}
+        bar = tqdm(**about, leave=False)
         with checkpoint.pace() as pace, bar:
             while not (finished() or stopped):
                 fresh.append(step(*batch(done())))

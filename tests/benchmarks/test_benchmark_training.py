@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from helpers import paths
-from helpers.training.batches import Photos
+from helpers.training import Photos
 
 
 @pytest.fixture
@@ -51,14 +51,3 @@ def test_every_contender_is_timed_and_two_losses_are_compared(benchmark):
     assert found["batches_compared"] == 8 and found["turns"] == 2
     assert found["largest_difference_of_losses"] < 1e-3
     assert len(found["losses"]["default"]) == 8
-
-
-def test_the_first_turn_warms_up_and_does_not_count(benchmark, monkeypatch):
-    def turn(name, first, count):
-        return (1e9 if first == 0 else 10.0 + first), [1.0] * count
-
-    monkeypatch.setattr(benchmark, "turn", turn)
-    found = benchmark.measure(turns=4, batches=2)
-    middle = 10.0 + 2 * benchmark.TURN
-    assert set(found["ms_per_photo"].values()) == {middle}
-    assert found["batches_compared"] == 4 * benchmark.TURN

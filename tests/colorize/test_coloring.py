@@ -1,14 +1,15 @@
-"""Arrays in, arrays out: lightness kept, sizes and types as promised, mistakes told."""
+"""Arrays in, arrays out: lightness, sizes and types are kept, and wrong input is refused."""
 
 import numpy as np
 import pytest
 import torch
-from colorizer_samples import CENTERS, save_weights, scene
+from colorizer_samples import CENTERS, PRIOR, save_weights, scene
 from skimage.color import lab2rgb, rgb2lab
 
 from helpers.colorize import Colorizer, coloring
 from helpers.colorize.coloring import network_size
 from helpers.model import street_unet
+from helpers.model.street_unet import OperatingPoint
 
 
 @pytest.fixture(scope="module")
@@ -110,21 +111,29 @@ def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
     assert (averaged - said).square().mean() < 0.02 * said.square().mean()
 
 
-def test_a_color_must_be_likely_at_every_size(colorizer, monkeypatch):
-    """The geometric mean of what is seen at each size, scaled to sum to 1."""
-    shares = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.4, 0.4, 0.1, 0.1]])
-    answers = iter(torch.from_numpy(shares).log().float())
-    sizes = []
+class BySize(torch.nn.Module):
+    """A network whose distribution over the bins depends only on the size of its input."""
 
-    def seen(self, gray, size, low):
-        sizes.append(size)
-        return next(answers)[None, :, None, None].expand(1, 4, *low)
+    def __init__(self, shares):
+        super().__init__()
+        self.shares, self.sizes = iter(shares), []
+        self.centers, self.prior = CENTERS, PRIOR
 
-    monkeypatch.setattr(Colorizer, "_posterior", seen)
-    _, bits, _ = colorizer.see(scene(240, 320))
-    mean = shares.prod(axis=0) ** (1 / 3)
+    def forward(self, lightness):
+        height, width = lightness.shape[-2:]
+        self.sizes.append((height, width))
+        logs = torch.tensor(next(self.shares)).log()[None, :, None, None]
+        return logs.expand(1, 4, (height + 1) // 2, (width + 1) // 2)
+
+
+def test_a_color_must_be_likely_at_every_size():
+    """The geometric mean over the three sizes, scaled to sum to 1."""
+    shares = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.4, 0.4, 0.1, 0.1]]
+    network = BySize(shares)
+    _, bits = Colorizer(network, OperatingPoint(), "cpu").predict(scene(240, 320))
+    mean = np.prod(shares, axis=0) ** (1 / 3)
     mean /= mean.sum()
-    assert sizes == [network_size(240, 320, scale) for scale in coloring.SCALES]
+    assert network.sizes == [network_size(240, 320, scale) for scale in coloring.SCALES]
     assert np.allclose(bits, -(mean * np.log2(mean)).sum(), atol=1e-5)
 
 
@@ -138,7 +147,7 @@ def test_options_do_what_they_say(weights):
     bold, _ = Colorizer.load(weights, temperature=0.05).predict(gray)
     meek, _ = Colorizer.load(weights, temperature=20).predict(gray)
     assert bold.std() > plain.std() > meek.std()
-    other = Colorizer.load(weights, model="street_unet_accurate")
+    other = Colorizer.load(weights, model="accurate")
     assert other.point.temperature == 1 and other.point.rebalance == 0
 
 
@@ -196,7 +205,7 @@ def test_other_arrays_are_refused_with_a_remedy(colorizer, picture, says):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"model": "grandmother"}, "take one of street_unet, street_unet_accurate"),
+        ({"model": "grandmother"}, "take one of colorful, accurate"),
         ({"temperature": 0}, "take 0.01 to 1000"),
         ({"temperature": float("nan")}, "take 0.01"),
         ({"temperature": 1e-40}, "take 0.01"),

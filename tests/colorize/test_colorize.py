@@ -1,4 +1,4 @@
-"""The command: what it writes, what it leaves alone, and what it says of photos that are bad."""
+"""The command: what it writes, what it never touches, and what it reports of bad photos."""
 
 import os
 import signal
@@ -6,18 +6,22 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
+import torch
+from bad_photos import BAD
 from colorizer_samples import save_weights, scene
 from photo_samples import encoded, photo
 from PIL import Image
 from skimage.color import rgb2lab
-from test_bad_photos import BAD
 
-from helpers import colorize, paths
-from helpers.colorize import album, main
+from helpers import paths
+from helpers.colorize import Colorizer, album
+from helpers.colorize.__main__ import LISTED, listed, main
 
 ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
 
@@ -39,11 +43,11 @@ def photos(tmp_path):
 
 @pytest.fixture
 def run(weights, tmp_path, capsys):
-    """Color into `tmp_path/colored`: exit status, what was printed, what was complained."""
+    """Color into `tmp_path/colored`; return exit status, standard output and standard error."""
 
     def run(*arguments, output=tmp_path / "colored"):
-        told = [str(a) for a in arguments]
-        status = main(["--output", str(output), "--weights", str(weights), *told])
+        given = [str(a) for a in arguments]
+        status = main(["--output", str(output), "--weights", str(weights), *given])
         captured = capsys.readouterr()
         return status, captured.out, captured.err
 
@@ -77,16 +81,16 @@ def test_lightness_survives_jpeg_within_its_own_loss(run, photos, tmp_path):
     assert np.abs(gray - colored).mean() < 1.5
 
 
-def test_a_taken_name_is_an_error_unless_told_otherwise(run, photos, tmp_path):
+def test_an_existing_file_is_an_error_without_an_option(run, photos, tmp_path):
     run(photos)
     there = tmp_path / "colored" / "street.png"
     there.write_bytes(b"mine")
     (tmp_path / "colored" / "square.jpg").unlink()
     status, said, complaint = run(photos)
     assert status == 1 and "colored 1 of 3" in said
-    assert "street.png is taken: --overwrite or --keep" in complaint
+    assert "street.png exists: use --overwrite or --keep" in complaint
     status, said, _ = run(photos, "--keep")
-    assert status == 0 and "3 were there already" in said and there.read_bytes() == b"mine"
+    assert status == 0 and "3 existed already" in said and there.read_bytes() == b"mine"
     assert run(photos, "--overwrite")[0] == 0
     assert Image.open(there).size == (120, 90)
 
@@ -126,11 +130,11 @@ def test_a_folder_in_the_place_of_a_photo_stays(run, photos, tmp_path):
     assert kept.read_text() == "mine"
 
 
-def test_a_link_that_leads_nowhere_is_a_name_that_is_taken(run, photos, tmp_path):
+def test_a_link_that_leads_nowhere_is_an_existing_file(run, photos, tmp_path):
     (tmp_path / "colored").mkdir()
     (tmp_path / "colored" / "street.png").symlink_to("nowhere")
     status, _, complaint = run(photos / "street.png")
-    assert status == 1 and "is taken" in complaint
+    assert status == 1 and "exists" in complaint
     assert (tmp_path / "colored" / "street.png").is_symlink()
 
 
@@ -155,11 +159,11 @@ def test_a_name_too_long_for_a_comparison_does_not_stop_the_others(run, photos):
     assert status == 1 and "colored 2 of 3" in said and "name too long" in complaint.lower()
 
 
-def test_a_network_that_fails_is_not_told_as_a_damaged_photo(run, photos, monkeypatch):
-    def fails(self, picture):
+def test_a_network_that_fails_is_not_reported_as_a_damaged_photo(run, photos, monkeypatch):
+    def fails(*_, **__):
         raise RuntimeError("no such kernel")
 
-    monkeypatch.setattr(colorize.Colorizer, "predict", fails)
+    monkeypatch.setattr(torch.nn.functional, "interpolate", fails)
     status, _, complaint = run(photos / "street.png")
     assert status == 1 and "could not be colored (no such kernel)" in complaint
     assert "damaged" not in complaint
@@ -171,19 +175,13 @@ def test_wrong_weights_leave_no_folder_behind(run, tmp_path):
     assert not (tmp_path / "fresh").exists()
 
 
-def test_the_map_of_a_shrunk_copy_has_the_border_that_the_colors_had(
-    run, photos, tmp_path, monkeypatch
-):
-    def inside(self, picture):
-        rows = slice(30, 60) if len(picture) == 90 else slice(0, len(picture))
-        return rows, slice(0, picture.shape[1])
-
-    monkeypatch.setattr(album, "SIDE_BY_SIDE", 60)
-    monkeypatch.setattr(colorize.Colorizer, "inside", inside)
-    run(photos / "street.png", "--uncertainty")
-    shades = np.asarray(Image.open(tmp_path / "colored" / "street_uncertainty.png"))
-    assert shades.shape == (45, 60) and (shades[15:30] > 0).any()
-    assert not shades[:15].any() and not shades[30:].any()
+def test_the_map_of_a_large_scan_has_its_border(run, tmp_path):
+    scan = np.pad(scene(900, 1800), 100, constant_values=245)
+    Image.fromarray(scan).save(tmp_path / "scan.png")
+    run(tmp_path / "scan.png", "--uncertainty")
+    shades = np.asarray(Image.open(tmp_path / "colored" / "scan_uncertainty.png"))
+    assert shades.shape == (880, 1600) and (shades[82:-82, 82:-82] > 0).mean() > 0.9
+    assert not shades[:76].any() and not shades[:, -76:].any()
 
 
 def test_what_it_made_is_not_colored_again(run, photos):
@@ -244,7 +242,7 @@ def test_keep_makes_what_is_missing_and_leaves_the_rest(run, photos, tmp_path):
     ]:
         assert Image.open(tmp_path / "colored" / made).width == width
     status, said, _ = run(photos, "--keep", "--compare")
-    assert status == 0 and "colored 0 of 3" in said and "3 were there already" in said
+    assert status == 0 and "colored 0 of 3" in said and "3 existed already" in said
 
 
 def test_compare_and_uncertainty_lie_beside_the_photo(run, photos, tmp_path):
@@ -261,7 +259,7 @@ def test_compare_and_uncertainty_lie_beside_the_photo(run, photos, tmp_path):
     assert shades.shape == (90, 120) and shades.std() > 0
 
 
-def test_a_photo_in_color_is_told_its_error_and_sepia_is_not(run, tmp_path):
+def test_a_photo_in_color_gets_its_error_and_sepia_does_not(run, tmp_path):
     folder = tmp_path / "mixed"
     folder.mkdir()
     photo(1).save(folder / "color.png")
@@ -274,7 +272,7 @@ def test_a_photo_in_color_is_told_its_error_and_sepia_is_not(run, tmp_path):
     assert "1 is in one tone" in said and "sepia.png" not in said
 
 
-def test_every_bad_photo_is_reported_at_the_end_and_the_others_are_done(run, photos, tmp_path):
+def test_every_bad_photo_is_reported_at_the_end_and_the_others_are_colored(run, photos, tmp_path):
     bad = {
         k: v for k, v in BAD.items() if not k.startswith(("one pixel", "small", "gray", "black"))
     }
@@ -305,7 +303,7 @@ def test_small_gray_and_black_photos_are_colored_here(run, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such names are not allowed there")
-def test_odd_names_are_kept_and_told_on_one_line(run, tmp_path, monkeypatch):
+def test_odd_names_are_kept_and_printed_on_one_line(run, tmp_path, monkeypatch):
     folder = tmp_path / "odd names"
     folder.mkdir()
     names = ["-dash.png", "Großmutters Straße.png", "two\nlines.png", "tab\t.png"]
@@ -333,31 +331,63 @@ def test_a_pipe_does_not_stop_the_run(run, photos, tmp_path):
     assert status == 1 and "pipe.jpg: not an ordinary file" in complaint
 
 
-def test_a_photo_that_vanishes_is_reported(run, photos, monkeypatch):
-    find = album.sources.find
+def test_a_photo_that_vanishes_is_reported(weights, photos, tmp_path):
+    jobs, _ = album.find_jobs([photos], tmp_path / "colored")
+    (photos / "street.png").unlink()
+    done = list(album.color_album(jobs, Colorizer.load(weights)))
+    failures = {one.photo.name: one.failure for one in done if one.failure}
+    assert len(done) == 3 and failures.keys() == {"street.png"}
+    assert "no such file" in failures["street.png"]
 
-    def find_and_lose(folder):
-        found = find(folder)
-        (photos / "street.png").unlink()
-        return found
 
-    monkeypatch.setattr(album.sources, "find", find_and_lose)
+@pytest.fixture
+def full_disk():
+    """Files cannot grow beyond 1,500 bytes inside this context."""
+
+    @contextmanager
+    def limited():
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, most))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    resource = pytest.importorskip("resource", reason="limits differ there")
+    return limited
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
+def test_on_a_full_disk_no_half_file_gets_a_name_and_no_photo_is_blamed(
+    run, tmp_path, full_disk, ending
+):
+    album, output = tmp_path / "album", tmp_path / "colored"
+    album.mkdir()
+    for number in range(2):
+        Image.fromarray(scene(seed=number)).save(album / f"{number}.{ending}")
+    with full_disk():
+        status, said, complaint = run(album, "--compare")
+    assert status == 1 and "colored 0 of 2" in said
+    assert complaint.count("could not be written: the disk is full") == 2
+    assert "damaged" not in complaint and files(output) == []
+    assert run(album, "--keep")[0] == 0
+    for path in output.iterdir():
+        Image.open(path).load()
+
+
+@pytest.mark.skipif(ROOT or sys.platform == "win32", reason="root may write everywhere")
+def test_a_folder_without_permission_is_a_failure_to_write(run, photos, tmp_path):
+    (tmp_path / "colored").mkdir(mode=0o500)
+    status, _, complaint = run(photos)
+    assert status == 1 and complaint.count("could not be written: no permission") == 3
+
+
+def test_a_file_in_the_place_of_a_folder_is_a_failure_to_write(run, photos, tmp_path):
+    (tmp_path / "colored").mkdir()
+    (tmp_path / "colored" / "1931").write_text("mine")
     status, said, complaint = run(photos)
-    assert status == 1 and "colored 2 of 3" in said and "street.png: no such file" in complaint
-
-
-def test_a_full_disk_is_told_and_nothing_half_written(run, photos, tmp_path, monkeypatch):
-    save = Image.Image.save
-
-    def full(self, part, *args, **options):
-        save(self, part, *args, **options)
-        if Path(part).name == "square.jpg":
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Image.Image, "save", full)
-    status, said, complaint = run(photos)
-    assert status == 1 and "colored 2 of 3" in said and "the disk is full" in complaint
-    assert [p.name for p in (tmp_path / "colored").iterdir() if p.suffix != ".png"] == ["1931"]
+    assert status == 1 and "colored 2 of 3" in said
+    assert "church.png: could not be written: " in complaint and "damaged" not in complaint
 
 
 @pytest.mark.parametrize(
@@ -365,13 +395,23 @@ def test_a_full_disk_is_told_and_nothing_half_written(run, photos, tmp_path, mon
     [
         (["a.jpg", "--output", "b.jpg"], "name a folder"),
         (["a.jpg", "--output", "a file"], "name a folder"),
-        (["a.jpg", "--output", "o", "--weights", "none.safetensors"], "no weights at"),
-        (["a.jpg", "--output", "o", "--temperature", "0"], "take 0.01"),
+        (["a.jpg", "--output", "a file/colored"], "name a folder"),
+        (["a.jpg", "--output", "o", "--weights", "none.safetensors"], "no such file"),
+        (["a.jpg", "--output", "o", "--weights", "."], "is a folder"),
+        (["a.jpg", "--output", "o", "--model", "loud"], "take one of colorful, accurate"),
+        *(
+            (["a.jpg", "--output", "o", option, value], says)
+            for option, values, says in [
+                ("--temperature", ["0", "-1", "nan", "inf", "1001"], "take 0.01 to 1000"),
+                ("--chroma-gain", ["-0.1", "nan", "inf", "1e30"], "take 0 to 1000"),
+            ]
+            for value in values
+        ),
         (["a.jpg", "--output", "o", "--keep", "--overwrite"], "not allowed with"),
         (["a.jpg"], "--output"),
     ],
 )
-def test_a_wrong_command_is_told_in_a_sentence(
+def test_a_wrong_command_is_refused_before_any_work(
     arguments, says, tmp_path, monkeypatch, capsys, weights
 ):
     monkeypatch.chdir(tmp_path)
@@ -381,6 +421,7 @@ def test_a_wrong_command_is_told_in_a_sentence(
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2 and says in capsys.readouterr().err
+    assert not Path("o").exists()
 
 
 def test_large_photos_wait_for_room_and_a_vast_one_goes_alone():
@@ -406,14 +447,14 @@ def test_large_photos_wait_for_room_and_a_vast_one_goes_alone():
 
 
 def test_a_long_list_is_cut_short():
-    lines = colorize.listed([str(n) for n in range(100)])
-    assert len(lines) == colorize.TOLD + 1 and lines[-1] == "  and 80 more"
+    lines = listed([str(n) for n in range(100)])
+    assert len(lines) == LISTED + 1 and lines[-1] == "  and 80 more"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals work differently there")
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGKILL])
 def test_stopped_in_the_middle_it_goes_on_with_keep(weights, photos, tmp_path, way, run):
-    for number in range(30):
+    for number in range(12):
         Image.fromarray(scene(600, 800, number)).save(photos / f"more {number}.png")
     output = tmp_path / "colored"
 
@@ -431,8 +472,8 @@ def test_stopped_in_the_middle_it_goes_on_with_keep(weights, photos, tmp_path, w
     _, complaint = child.communicate(timeout=60)
     assert child.returncode == (130 if way == signal.SIGINT else -signal.SIGKILL)
     if way == signal.SIGINT:
-        assert "with --keep goes on" in complaint and "Traceback" not in complaint
-    assert 3 <= len(finished()) < 33
+        assert "with --keep" in complaint and "Traceback" not in complaint
+    assert 3 <= len(finished()) < 15
     for path in finished():
         Image.open(path).load()
     assert run(photos, "--keep")[0] == 0
@@ -455,12 +496,37 @@ def test_stopped_while_it_loads_it_says_so_in_a_line(tmp_path):
         command, cwd=paths.ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 130 and not done.stdout
-    assert done.stderr.splitlines() == ["stopped before any photo was colored"]
+    assert done.stderr.splitlines() == ["Stopped before any photo was colored."]
 
 
 def test_stopped_before_the_first_photo_it_says_so_in_a_line(run, photos, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(colorize.Colorizer, "load", stop)
-    assert run(photos) == (130, "", "stopped; the same command with --keep goes on\n")
+    monkeypatch.setattr(safetensors, "safe_open", stop)
+    status, said, complaint = run(photos)
+    assert status == 130 and not said
+    assert complaint.count("\n") == 1 and "with --keep" in complaint
+
+
+def test_operating_points_have_short_names(run, photos, tmp_path):
+    for name, full in (("accurate", "street_unet_accurate"), ("colorful", "street_unet")):
+        for model in (name, full):
+            assert run(photos / "street.png", "--model", model, output=tmp_path / model)[0] == 0
+        one, other = (tmp_path / model / "street.png" for model in (name, full))
+        assert one.read_bytes() == other.read_bytes()
+    names = ("accurate", "colorful", "default")
+    run(photos / "street.png", output=tmp_path / "default")
+    accurate, colorful, default = ((tmp_path / n / "street.png").read_bytes() for n in names)
+    assert accurate != colorful == default
+
+
+def test_coloring_loads_nothing_that_it_does_not_need():
+    """A photo must not wait for tables, plots, downloads or the renderer of streets."""
+    code = "import sys, helpers.colorize.__main__; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    needless = {"pandas", "matplotlib", "requests", "scipy", "skimage.data"}
+    needless |= {"helpers.photos.synthetic", "helpers.photos.download", "helpers.preprocessing"}
+    assert "helpers.colorize.album" in loaded and not needless & loaded

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from skimage.color import lab2rgb, rgb2lab
+from skimage.color import colorconv, lab2rgb, rgb2lab, xyz_tristimulus_values
 
 from helpers.colorize import recolor
 
@@ -74,3 +74,9 @@ def test_eight_bits_from_the_table_are_the_rounded_formula():
     table, formula = (recolor.encoded(linear, bits) for bits in (True, False))
     off = (table.float() - formula * 255).abs()
     assert off.max() < 0.53
+
+
+def test_the_matrix_and_the_white_are_those_of_scikit_image():
+    assert np.array_equal(recolor.XYZ_FROM_RGB, colorconv.xyz_from_rgb)
+    white = xyz_tristimulus_values(illuminant="D65", observer="2")
+    assert np.array_equal([recolor.WHITE_X, 1, recolor.WHITE_Z], white)

@@ -177,7 +177,7 @@ def test_a_group_is_better_or_worse_than_gray_only_where_its_interval_leaves_one
         door=(0.2, 0.4, 0.9, 0.7, 1.1), cat=(0, 0, np.nan, np.nan, np.nan),
     )  # fmt: skip
     found = failures.against_gray(table)
-    assert dict(found) == {"road": "worse", "sky": "better", "door": "not told apart"}
+    assert dict(found) == {"road": "worse", "sky": "better", "door": "not distinguishable"}
 
 
 def test_weaknesses_are_the_groups_that_do_not_beat_gray_the_worst_first():

@@ -1,21 +1,36 @@
-"""Studies, on photos whose colors and errors are known."""
+"""Studies of the report's network, on photos whose colors and errors are known."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from study_samples import prepared, run  # noqa: F401
+import torch
+import torch.nn.functional as F
+from study_samples import prepared, prepared_set, run  # noqa: F401
 
-from helpers import color
+from helpers import color, model, training
 from helpers.explorations import studies
 from helpers.model import ColorizeCNN
-from helpers.training.recipe import Recipe
+from helpers.training import Recipe
 
 
-def study_of(ab, truth, places=None):
-    places = [f"{i}" for i in range(len(ab))] if places is None else places
-    return studies.Study(studies.sums(ab, truth), pd.Series(places))
+@pytest.fixture
+def data():
+    return prepared()
+
+
+def truth(data):
+    """Colors of the test photos in ab units."""
+    return color.load_ab(data.ab[data.indices("test")])
+
+
+def with_truth(stored, train=2):
+    """A prepared set with these stored colors of test photos."""
+    stored = np.concatenate([stored[:train], stored])
+    lightness = np.zeros(stored.shape[:3], np.uint8)
+    return prepared_set(lightness, stored, train=train, validation=0)
 
 
 def test_distance_to_the_border_counts_pixels():
@@ -23,128 +38,180 @@ def test_distance_to_the_border_counts_pixels():
     np.testing.assert_array_equal(studies.distance_to_border(4, 5), expected)
 
 
-def test_gray_has_the_error_of_gray_and_truth_has_none():
-    truth = prepared().ab
-    assert studies.value(study_of(np.zeros((*truth.shape,)), truth))[0] == pytest.approx(1)
-    assert studies.value(study_of(color.load_ab(truth), truth))[0] == 0
+def test_gray_has_the_error_of_gray_and_ground_truth_has_none(data):
+    true = truth(data)
+    assert studies.measure(np.zeros_like(true), data).value()[0] == pytest.approx(1)
+    assert studies.measure(true, data).value()[0] == 0
 
 
-def test_errors_agree_with_a_plain_mean():
-    truth = prepared().ab
-    ab = np.random.default_rng(1).normal(0, 20, truth.shape).astype(np.float32)
-    true = color.load_ab(truth)
-    value, (low, high) = studies.value(study_of(ab, truth))
+def test_errors_agree_with_a_plain_mean(data):
+    true = truth(data)
+    ab = np.random.default_rng(1).normal(0, 20, true.shape).astype(np.float32)
+    study = studies.measure(ab, data)
+    value, (low, high) = study.value()
     assert value == pytest.approx(np.mean((ab - true) ** 2) / np.mean(true**2), rel=1e-5)
     assert low < value < high
-    by_ring = studies.by_ring(study_of(ab, truth))
     inner = (slice(None), slice(5, 7), slice(5, 11))
     middle = np.sum((ab[inner] - true[inner]) ** 2) / np.sum(true[inner] ** 2)
-    assert len(by_ring) == 6 and by_ring[5] == pytest.approx(middle, rel=1e-5)
+    assert len(study.by_ring()) == 6 and study.by_ring()[5] == pytest.approx(middle, rel=1e-5)
 
 
-def test_half_the_color_has_half_the_chroma():
-    truth = prepared().ab
-    half = study_of(color.load_ab(truth) / 2, truth)
-    value, interval = studies.value(half, studies.chroma_ratio)
+def test_half_the_color_has_half_the_chroma(data):
+    value, interval = studies.measure(truth(data) / 2, data).value("chroma_ratio")
     assert (value, *interval) == pytest.approx((0.5, 0.5, 0.5), rel=1e-6)
 
 
-def test_error_near_the_edge_is_told_from_error_inside():
-    truth = np.full((4, 12, 16, 2), 128, np.uint8)
-    ab = np.full(truth.shape, 3.0)
-    assert studies.value(study_of(ab, truth), studies.edge_over_inside)[0] == pytest.approx(1)
-    near = studies.distance_to_border(12, 16) < studies.EDGE
-    ab[:, near] = 6.0
-    assert studies.value(study_of(ab, truth), studies.edge_over_inside)[0] == pytest.approx(4)
+def test_error_near_the_border_is_separate_from_error_inside():
+    gray = with_truth(np.full((4, 12, 16, 2), 128, np.uint8))
+    ab = np.full((4, 12, 16, 2), 3.0)
+    assert studies.measure(ab, gray).value("edge_over_inside")[0] == pytest.approx(1)
+    ab[:, studies.distance_to_border(12, 16) < studies.EDGE] = 6.0
+    assert studies.measure(ab, gray).value("edge_over_inside")[0] == pytest.approx(4)
 
 
-def test_chroma_quantile_agrees_with_numpy_within_a_bin():
-    truth = prepared(size=(40, 40)).ab
-    ab = np.random.default_rng(2).normal(0, 12, truth.shape)
-    found, (low, high) = studies.value(study_of(ab, truth), studies.chroma_quantile)
+def test_the_highest_chroma_agrees_with_numpy_within_a_bin():
+    data = prepared(size=(40, 40))
+    ab = np.random.default_rng(2).normal(0, 12, truth(data).shape)
+    found, (low, high) = studies.measure(ab, data).value("chroma_999")
     assert found == pytest.approx(np.quantile(np.hypot(*np.moveaxis(ab, -1, 0)), 0.999), rel=0.03)
     assert low <= found <= high
 
 
-def test_share_above_falls_from_all_to_none():
-    truth = prepared().ab
-    ab = np.full(truth.shape, 10.0)
-    shares = studies.share_above(study_of(ab, truth))
+def test_share_above_falls_from_all_to_none(data):
+    study = studies.measure(np.full(truth(data).shape, 10.0), data)
+    shares = study.share_above()
     assert len(shares) == len(studies.CHROMA_EDGES)
     assert shares[0] == 1 and shares[-1] == 0
     step = np.flatnonzero(np.diff(shares))[0]
     assert studies.CHROMA_EDGES[step] <= np.hypot(10, 10) < studies.CHROMA_EDGES[step + 1]
-    true = np.hypot(*np.moveaxis(color.load_ab(truth), -1, 0))
-    at = studies.CHROMA_EDGES[200]
-    found = studies.share_above(study_of(ab, truth), "counts_true")[200]
-    assert found == pytest.approx(np.mean(true >= at), abs=1e-6)
+    chroma = np.hypot(*np.moveaxis(truth(data), -1, 0))
+    expected = np.mean(chroma >= studies.CHROMA_EDGES[200])
+    assert study.share_above("counts_true")[200] == pytest.approx(expected, abs=1e-6)
 
 
-def test_outputs_beyond_every_edge_are_counted():
-    truth = prepared().ab
-    assert studies.share_above(study_of(np.full(truth.shape, 1e5), truth))[-2] == 1
+def test_colors_beyond_every_bin_are_counted(data):
+    assert studies.measure(np.full(truth(data).shape, 1e5), data).share_above()[-2] == 1
 
 
-def test_a_study_compared_with_itself_shows_no_difference():
-    data = prepared()
-    ab = np.random.default_rng(1).normal(0, 20, data.ab.shape)
-    same = study_of(ab, data.ab)
-    assert studies.ratio(same, same) == (1, (1, 1))
-    assert studies.difference(same, same, studies.chroma_ratio) == (0, (0, 0))
+def test_a_study_compared_with_itself_shows_no_difference(data):
+    same = studies.measure(np.random.default_rng(1).normal(0, 20, truth(data).shape), data)
+    assert same.ratio(same) == (1, (1, 1))
+    assert same.difference(same, "chroma_ratio") == (0, (0, 0))
 
 
-def test_a_difference_is_the_first_less_the_second():
-    data = prepared()
-    true = color.load_ab(data.ab)
-    more, less = study_of(true, data.ab), study_of(true / 4, data.ab)
-    value, interval = studies.difference(more, less, studies.chroma_ratio)
+def test_a_difference_is_the_first_minus_the_second(data):
+    more, less = (studies.measure(truth(data) / part, data) for part in (1, 4))
+    value, interval = more.difference(less, "chroma_ratio")
     assert (value, *interval) == pytest.approx((0.75,) * 3)
 
 
-def test_pairing_finds_a_small_difference_among_very_unlike_places():
-    truth = np.full((12, 8, 8, 2), 128, np.uint8)
-    size = np.geomspace(1, 100, 12)[:, None, None, None] * np.ones(truth.shape)
-    pair = study_of(1.01 * size, truth), study_of(size, truth)
-    value, (low, high) = studies.ratio(*pair, lambda s: s["square"].sum(axis=1).to_numpy())
+def test_pairing_finds_a_small_difference_among_very_different_places():
+    data = prepared(train=4, test=24)
+    size = np.geomspace(1, 100, 24)[:, None, None, None]
+    ab = truth(data) + size
+    pair = (studies.measure(truth(data) + scale * size, data) for scale in (1.01, 1))
+    value, (low, high) = next(pair).ratio(next(pair))
     assert (value, low, high) == pytest.approx((1.01**2,) * 3)
+    low, high = studies.measure(ab, data).value()[1]
+    assert high > 1.2 * low
 
 
-def test_photos_of_one_place_are_drawn_together():
-    # pairs of photos with the same error: half as many independent ones, an interval wider by
-    # the square root of two
-    truth = np.full((80, 8, 8, 2), 138, np.uint8)
-    errors = np.random.default_rng(3).uniform(0, 20, 40).repeat(2)
-    ab = 10 + errors[:, None, None, None] * np.ones(truth.shape)
-    _, apart = studies.value(study_of(ab, truth))
-    _, together = studies.value(study_of(ab, truth, [str(i // 2) for i in range(80)]))
-    assert np.diff(together) / np.diff(apart) == pytest.approx(np.sqrt(2), rel=0.1)
-
-
-def test_a_study_is_kept_and_the_same_when_it_is_resumed(run):  # noqa: F811
-    data = prepared()
+def test_a_study_is_cached_and_the_same_when_it_is_loaded(run, data):  # noqa: F811
     first = studies.study(run, data, "short", Recipe(batches=3))
-    kept = list((run.folder / "checkpoints").glob("*short*.pt"))
-    stamp = kept[0].stat().st_mtime_ns
+    (kept,) = (run.folder / "checkpoints").glob("*.pt")
+    assert kept.name == "study-short-seed0.pt"
+    stamp = kept.stat().st_mtime_ns
     again = studies.study(run, data, "short", Recipe(batches=3))
-    assert len(kept) == 1 and kept[0].stat().st_mtime_ns == stamp
-    pd.testing.assert_frame_equal(first.sums, again.sums)
+    assert kept.stat().st_mtime_ns == stamp
+    pd.testing.assert_series_equal(first.estimates, again.estimates)
     pd.testing.assert_frame_equal(first.history, again.history)
-    assert len(first.history) == 3 and list(first.places) == list(data.photos.place[8:])
+    assert len(first.history) == 3
 
 
-def test_one_change_of_the_network_or_recipe_changes_the_outcome(run):  # noqa: F811
-    data = prepared()
+def test_one_change_of_network_recipe_or_seed_changes_the_outcome(run, data):  # noqa: F811
     base = studies.published(run, data, 2)
     assert len(base.history) == 2
     zeros = functools.partial(ColorizeCNN, fast=True, padding="zeros")
     others = [
         studies.study(run, data, "zeros", Recipe(batches=2), zeros),
-        studies.study(run, data, "rate", Recipe(batches=2, learning_rate=1e-3)),
+        studies.study(run, data, "rate", Recipe(batches=2, rate=1e-3)),
+        studies.study(replace(run, seed=1), data, "published-2", Recipe(batches=2)),
     ]
     for other in others:
-        assert studies.ratio(other, base)[0] != pytest.approx(1, abs=1e-9)
+        assert other.ratio(base)[0] != pytest.approx(1, abs=1e-9)
 
 
-def test_the_published_study_is_that_of_notebook_03(run):  # noqa: F811
-    studies.published(run, prepared(), run.profile.published_batches)
-    assert (run.folder / "checkpoints" / f"published-seed{run.seed}.pt").exists()
+def test_the_published_study_is_the_training_run_of_notebook_03(run, data):  # noqa: F811
+    study = studies.published(run, data, run.profile.published_batches)
+    fitted = training.published(run, data, run.seed)
+    pd.testing.assert_frame_equal(study.history, fitted.history)
+
+
+def test_l1_training_logs_the_squared_error_of_each_batch(run, data):  # noqa: F811
+    # before the first step both losses see the same network and the same batch
+    recipe = Recipe(loss="l1", batches=4)
+    logged = studies.study(run, data, "l1", recipe, log={"mse": F.mse_loss}).history
+    twin = studies.published(run, data, 4).history
+    assert logged.mse[0] == pytest.approx(twin.loss[0], rel=1e-6)
+    assert logged.mse[1] != pytest.approx(twin.loss[1], rel=1e-9)
+    assert (logged.mse >= logged.loss**2).all()
+
+
+@pytest.mark.parametrize("stack, large", [("two 3 x 3", "one 5 x 5"), ("three 3 x 3", "one 7 x 7")])
+def test_stacks_and_large_kernels_have_equal_reach_and_width(stack, large):
+    small, big = (
+        model.layer_table(studies.stack(*studies.STACKS[name])) for name in (stack, large)
+    )
+    assert small.receptive_field.iloc[-1] == big.receptive_field.iloc[-1]
+    assert small.multiply_adds.sum() < big.multiply_adds.sum()
+    assert {c for t in (small, big) for c in t.channels[1:-1]} == {studies.STACK_WIDTH}
+
+
+@pytest.mark.parametrize("shape", studies.STACKS.values())
+def test_no_stack_is_saturated_at_the_start(shape):
+    white = torch.full((1, 1, 8, 8), 255.0)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        assert 0.2 < studies.stack(*shape)(white).mean() < 0.8
+
+
+def test_the_table_of_stacks_has_all_that_is_compared(run, data):  # noqa: F811
+    table, seconds, fitted = studies.compare_stacks(run, data)
+    assert list(table.name) == list(fitted) == list(seconds) == list(studies.STACKS)
+    assert list(table.reach) == [5, 5, 7, 7]
+    for column in ("seconds", "mse_vs_gray"):
+        assert (table[f"{column}_low"] <= table[column]).all()
+        assert (table[column] <= table[f"{column}_high"]).all()
+    again, _, _ = studies.compare_stacks(run, data)
+    pd.testing.assert_frame_equal(table, again)
+
+
+def views(places, each=4):
+    """Photos whose views are alike within a place; places differ in colors and lightness."""
+    rng = np.random.default_rng(0)
+    count = places * each
+    place = np.arange(count) // each
+    looks = rng.integers(0, 200, (places, 22, 28), dtype=np.uint8).repeat(4, 1).repeat(4, 2)
+    lightness = looks[place] + rng.integers(0, 40, (count, 88, 112), dtype=np.uint8)
+    colors = rng.integers(98, 159, (places, 1, 1, 2), dtype=np.uint8)
+    data = prepared_set(lightness, np.tile(colors[place], (1, 88, 112, 1)), 0, 0)
+    split = np.where(place < places // 4, "test", np.where(place < places // 2, "gap", "train"))
+    return replace(data, photos=data.photos.assign(place=place.astype(str), split=split))
+
+
+def test_views_that_are_alike_leak_through_a_split_by_photo():
+    by_stretches, by_photo = studies.leak(views(16))
+    assert by_photo.value()[0] < 0.8 * by_stretches.value()[0]
+    assert by_stretches.difference(by_photo)[1][0] > 0
+
+
+def test_photos_that_have_nothing_in_common_do_not_leak():
+    by_stretches, by_photo = studies.leak(views(60, each=1))
+    low, high = by_stretches.difference(by_photo)[1]
+    assert low < 0 < high
+
+
+def test_a_copy_never_comes_from_the_photo_itself():
+    # identical lightness everywhere but in pairs: the only similar photo is the photo itself
+    by_stretches, by_photo = studies.leak(views(8, each=1))
+    assert by_stretches.value()[0] > 0.1 and by_photo.value()[0] > 0.1

@@ -6,75 +6,60 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from study_samples import run  # noqa: F401
 
-from helpers import paths, results
+from helpers import model, paths
 from helpers.explorations import timings
-from helpers.training import threads
 
 
 class Sleepy(torch.nn.Conv2d):
-    """A network that takes at least so many seconds a step."""
+    """A network that takes at least so many seconds per step, and logs its name."""
 
-    def __init__(self, seconds):
+    def __init__(self, name, seconds, log):
         super().__init__(1, 2, 1)
-        self.seconds = seconds
+        self.about = name, seconds, log
 
     def forward(self, x):
-        time.sleep(self.seconds)
+        name, seconds, log = self.about
+        log.append(name)
+        time.sleep(seconds)
         return super().forward(x)
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "BUILD", tmp_path)
-    return results.start("05_explorations")
-
-
 def contenders(log):
-    def note(name):
-        mine = threads.own_part()
-        if mine is None or mine.number == 0:  # once a step, however many threads share it
-            log.append(name)
-
-    def build(name, seconds):
-        def made():
-            net = Sleepy(seconds)
-            net.register_forward_pre_hook(lambda *_: note(name))
-            return net
-
-        return made
-
-    return {"slow": build("slow", 0.06), "quick": build("quick", 0.0)}
+    return {
+        "slow": lambda: Sleepy("slow", 0.06, log),
+        "quick": lambda: Sleepy("quick", 0.0, log),
+    }
 
 
-def test_contenders_take_turns_and_the_first_round_does_not_count(run):
+def test_contenders_take_turns_and_the_first_round_does_not_count(run):  # noqa: F811
     log = []
-    seconds = timings.in_turn(run, "sleep", contenders(log), repeats=3)
-    assert log == ["slow", "quick"] * 4
-    assert seconds.shape == (3, 2) and list(seconds) == ["slow", "quick"]
+    seconds = timings.in_turn(run, "sleep", contenders(log))
+    assert log == ["slow", "quick"] * 3
+    assert seconds.shape == (2, 2) and list(seconds) == ["slow", "quick"]
     assert (seconds.slow >= 0.06).all() and seconds.slow.median() > seconds.quick.median()
 
 
-def test_times_are_kept_until_something_else_is_asked(run):
+@pytest.fixture
+def other_threads():
+    before = torch.get_num_threads()
+    yield lambda: torch.set_num_threads(2 if before == 1 else 1)
+    torch.set_num_threads(before)
+
+
+def test_times_are_cached_for_the_same_threads_and_code(run, monkeypatch, other_threads):  # noqa: F811
     log = []
-    first = timings.in_turn(run, "sleep", contenders(log), repeats=2)
+    first = timings.in_turn(run, "sleep", contenders(log))
     steps = len(log)
-    pd.testing.assert_frame_equal(timings.in_turn(run, "sleep", contenders(log), repeats=2), first)
+    pd.testing.assert_frame_equal(timings.in_turn(run, "sleep", contenders(log)), first)
     assert len(log) == steps
-    assert len(timings.in_turn(run, "sleep", contenders(log), repeats=3)) == 3
-    assert len(log) == steps + 8
-
-
-def test_times_of_another_number_of_threads_are_taken_anew(run):
-    log, before = [], torch.get_num_threads()
-    timings.in_turn(run, "sleep", contenders(log), repeats=2)
-    steps = len(log)
-    torch.set_num_threads(2 if before == 1 else 1)
-    try:
-        timings.in_turn(run, "sleep", contenders(log), repeats=2)
-    finally:
-        torch.set_num_threads(before)
+    other_threads()
+    timings.in_turn(run, "sleep", contenders(log))
     assert len(log) == 2 * steps
+    monkeypatch.setattr(paths, "code_key", lambda *names: "another code")
+    timings.in_turn(run, "sleep", contenders(log))
+    assert len(log) == 3 * steps
 
 
 def test_interval_over_rounds_is_around_the_ratio_of_medians():
@@ -88,3 +73,11 @@ def test_interval_over_rounds_is_around_the_ratio_of_medians():
 def test_rounds_that_agree_leave_no_doubt():
     table = pd.DataFrame({"a": [2.0] * 5, "b": [4.0] * 5})
     assert timings.over_rounds(table, lambda s: s[0] / s[1]) == (0.5, (0.5, 0.5))
+
+
+def test_kernels_are_timed_plain_and_once_fast(run):  # noqa: F811
+    seconds = timings.kernels(run)
+    assert list(seconds) == ["1", "3", "5", "7", "9", "3, fast"]
+    plain, fast = model.ColorizeCNN(3), model.ColorizeCNN(fast=True)
+    assert "upsample" in set(model.layer_table(plain).kind)
+    assert "upsample" not in set(model.layer_table(fast).kind)

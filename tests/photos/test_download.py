@@ -1,6 +1,7 @@
-"""The Street View set, fetched from a server on the loopback that misbehaves."""
+"""The Street View set is downloaded from a server that misbehaves."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from photo_samples import encoded
 
-from helpers import disk
 from helpers.photos import download
 from helpers.photos.download import fetch
 
 PHOTO = encoded(1, (640, 480), quality=95)
+# The head of a JPEG that claims 60,000 x 60,000 pixels.
+SIZE = PHOTO.index(b"\xff\xc0") + 5
+BOMB = PHOTO[:SIZE] + b"\xea\x60\xea\x60" + PHOTO[SIZE + 4 :]
 
 
 class Server(ThreadingHTTPServer):
@@ -108,6 +111,25 @@ class Handler(BaseHTTPRequestHandler):
     def redirect(self):
         self.answer(b"", 302, Location="/set/images/elsewhere.jpg")
 
+    def malformed(self):
+        self.answer(b"", 302, Location="http://[::1/images/elsewhere.jpg")
+
+    def bomb(self):
+        self.answer(BOMB)
+
+    def drip(self):
+        """Send a byte every 0.1 s: a read timeout between bytes never ends this."""
+        self.send_response(200)
+        self.send_header("Content-Type", "image/jpeg")
+        self.send_header("Content-Length", str(len(PHOTO)))
+        self.end_headers()
+        for byte in PHOTO:
+            self.wfile.write(bytes([byte]))
+            time.sleep(0.1)
+
+    def silent(self):
+        time.sleep(30)
+
     def circle(self):
         self.answer(b"", 302, Location=self.path)
 
@@ -177,6 +199,8 @@ def test_what_ends_well_is_had(server, tmp_path, plan):
         ("page", "the server sent text/html, not a photo"),
         ("text", "could not be fetched"),
         ("circle", "could not be fetched"),
+        ("malformed", "could not be fetched"),
+        ("bomb", "could not be fetched"),
         ("missing", "the server does not have it"),
     ],
 )
@@ -243,17 +267,26 @@ def test_the_address_comes_from_the_variable(server, tmp_path, monkeypatch):
 
 
 def test_no_room_is_said_before_anything_is_fetched(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: type("", (), {"free": 10**6}))
-    with pytest.raises(OSError, match=r"no room: about 9 MB are needed .* --images"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 10**6}))
+    with pytest.raises(OSError, match=r"about 9 MB are needed .* --images"):
         run(server, names(12), tmp_path)
     assert server.asked == []
 
 
-def fetching(server, wanted, folder, count):
+def test_a_photo_that_drips_is_given_up_at_the_deadline(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "DEADLINE", 0.3)
+    server.plans = {"000002_1.jpg": ["drip"]}
+    started = time.monotonic()
+    missing = run(server, names(3), tmp_path)
+    assert list(missing) == ["000002_1.jpg"] and "too slow" in missing["000002_1.jpg"]
+    assert time.monotonic() - started < 10
+
+
+def fetching(server, wanted, folder, count, rest="slow"):
     """A process that fetches slowly, once it has fetched `count` photos."""
-    server.plans = {name: ["slow"] for name in wanted}
+    server.plans = {name: ["slow"] if i < count else [rest] for i, name in enumerate(wanted)}
     code = (
-        "import sys; from pathlib import Path; from helpers.download import fetch;"
+        "import sys; from pathlib import Path; from helpers.photos.download import fetch;"
         f"fetch({wanted!r}, Path({str(folder)!r}), {server.address!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
@@ -278,9 +311,10 @@ def test_killed_and_run_again_it_fetches_only_what_is_missing(server, tmp_path):
     assert files(tmp_path) == wanted
 
 
-def test_ctrl_c_ends_it_soon_and_leaves_no_half_file(server, tmp_path):
+@pytest.mark.parametrize("rest", ["slow", "silent"])
+def test_ctrl_c_ends_it_soon_and_leaves_no_half_file(server, tmp_path, rest):
     wanted = names(60)
-    process = fetching(server, wanted, tmp_path, 5)
+    process = fetching(server, wanted, tmp_path, 5, rest)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) != 0
+    assert process.wait(timeout=5) != 0
     assert all(path.read_bytes() == PHOTO for path in tmp_path.iterdir())

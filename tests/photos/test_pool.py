@@ -1,5 +1,6 @@
-"""Nothing is lost when a worker is killed, and nothing is left behind."""
+"""Work in processes loses nothing when a worker is killed, and leaves no process behind."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import psutil
 import pytest
 
 from helpers.photos import pool
+
+CHUNK = 8  # items a worker gets at a time
 
 
 def double(number: int) -> int:
@@ -60,7 +63,7 @@ def children() -> list:
 
 
 def run(function, items, workers=2):
-    return list(pool.in_order(function, items, workers, "killed"))
+    return list(pool.in_order(function, items, workers, CHUNK, "killed"))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -101,22 +104,40 @@ def test_an_exception_ends_the_workers():
 
 
 def test_the_workers_do_not_run_far_ahead(tmp_path):
-    results = pool.in_order(mark, [(i, str(tmp_path)) for i in range(400)], 2, None)
+    results = pool.in_order(mark, [(i, str(tmp_path)) for i in range(400)], 2, CHUNK, None)
     assert next(results) == 0
     time.sleep(1)
-    assert 8 <= len(list(tmp_path.iterdir())) <= 8 * pool.CHUNK
+    assert 8 <= len(list(tmp_path.iterdir())) <= 8 * CHUNK
     results.close()
     assert not children()
+
+
+def modules(name: str) -> list[str]:
+    importlib.import_module(name)
+    return [heavy for heavy in ("torch", "matplotlib", "pandas") if heavy in sys.modules]
+
+
+@pytest.mark.parametrize("worker", ["preprocessing.thumbnail", "photos.synthetic.files"])
+def test_workers_load_neither_pytorch_nor_plots_whatever_the_parent_loaded(worker, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, torch, matplotlib, pandas\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import test_pool\n"
+        f"print(test_pool.run(test_pool.modules, [('helpers.{worker}',)] * 9))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == str([[]] * 9), done.stderr
 
 
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-from helpers import pool
+from helpers.photos import pool
 import test_pool
 if __name__ == "__main__":
     print("begun", flush=True)
-    for _ in pool.in_order(test_pool.sleep, [(0.05,)] * 4000, 2, None):
+    for _ in pool.in_order(test_pool.sleep, [(0.05,)] * 4000, 2, 8, None):
         print("one", flush=True)
 """
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from helpers.photos.synthetic import scene, shading
-from helpers.photos.synthetic.camera import HEIGHT, WIDTH
-from helpers.photos.synthetic.materials import film
+from helpers.photos.synthetic import scene
+from helpers.photos.synthetic.drawing import shading
+from helpers.photos.synthetic.drawing.camera import HEIGHT, WIDTH
+from helpers.photos.synthetic.drawing.materials import film
 
 
 @pytest.mark.parametrize(("place", "view"), [(0, 1), (60, 2)])

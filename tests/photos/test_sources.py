@@ -1,4 +1,4 @@
-"""Where photos come from, and which place each shows."""
+"""Photos are found in their folders, in the order of the places that they show."""
 
 import os
 import sys
@@ -10,6 +10,9 @@ from photo_samples import encoded, street
 from helpers import paths
 from helpers.photos import download, synthetic
 from helpers.photos.sources import choose, find, gather, spread
+from helpers.preprocessing import prepare
+
+links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 
 
 def touch(root, *names):
@@ -66,18 +69,70 @@ def test_only_photos_are_taken_and_hidden_files_left_out(tmp_path):
     assert source.rejected == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("ending", sorted(paths.PHOTO_ENDINGS))
+def test_every_ending_of_a_photo_is_found(tmp_path, ending):
+    touch(tmp_path, f"small{ending}", f"LARGE{ending.upper()}")
+    assert len(find(tmp_path).photos) == 2
+    assert {".jfif", ".jpe", ".mpo"} <= paths.PHOTO_ENDINGS
+
+
+@pytest.mark.parametrize("ending", "jxl ppm tga pdf heic avif jp2 gif bmp psd dng cr3 arw".split())
+def test_a_picture_of_another_kind_is_named_with_what_to_do(tmp_path, ending):
+    touch(tmp_path, "a.jpg", f"deep/other.{ending}", f"OTHER.{ending.upper()}")
+    what = f"a {ending} file: save it as JPEG, PNG, WebP or TIFF"
+    expected = [(f"OTHER.{ending.upper()}", what), (f"deep/other.{ending}", what)]
+    source = find(tmp_path)
+    assert sorted(source.rejected) == expected and len(source.photos) == 1
+
+
+@links
 def test_a_link_that_leads_back_ends(tmp_path):
-    touch(tmp_path, "street/a.jpg")
-    (tmp_path / "street" / "back").symlink_to(tmp_path)
-    assert [photo.file for photo in find(tmp_path).photos] == ["street/a.jpg"]
+    touch(tmp_path / "album", "street/a.jpg")
+    (tmp_path / "album" / "street" / "back").symlink_to(tmp_path / "album")
+    (tmp_path / "album" / "above").symlink_to(tmp_path)
+    assert [photo.file for photo in find(tmp_path / "album").photos] == ["street/a.jpg"]
 
 
-def test_a_linked_folder_is_followed(tmp_path):
+@links
+def test_a_linked_folder_is_followed_once_and_a_folder_keeps_its_own_name(tmp_path):
     touch(tmp_path / "elsewhere", "a.jpg")
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "link").symlink_to(tmp_path / "elsewhere")
-    assert len(find(tmp_path / "photos").photos) == 1
+    touch(tmp_path / "photos", "street/b.jpg", ".hidden/c.jpg")
+    for name, target in (
+        ("1", tmp_path / "elsewhere"),
+        ("2", tmp_path / "elsewhere"),
+        ("3", tmp_path / "photos" / "street"),
+        ("4", tmp_path / "photos" / ".hidden"),
+    ):
+        (tmp_path / "photos" / name).symlink_to(target)
+    found = find(tmp_path / "photos").photos
+    assert [photo.file for photo in found] == ["1/a.jpg", "4/c.jpg", "street/b.jpg"]
+
+
+@links
+def test_links_in_a_circle_are_named(tmp_path):
+    touch(tmp_path / "photos", "a.jpg")
+    for one, other in (("x.jpg", "y.jpg"), ("y.jpg", "x.jpg"), ("folder", "folder")):
+        (tmp_path / "photos" / one).symlink_to(tmp_path / "photos" / other)
+    source = find(tmp_path / "photos")
+    assert len(source.photos) == 1
+    assert [file for file, _ in source.rejected] == ["x.jpg", "y.jpg"]
+    assert all(reason.startswith("cannot be reached") for _, reason in source.rejected)
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        find(tmp_path / "photos" / "folder")
+
+
+@pytest.mark.parametrize("letter", ["L", "ß", "東"])
+def test_a_folder_with_the_longest_name_is_a_folder(tmp_path, letter, monkeypatch):
+    monkeypatch.setattr(paths, "PREPARED", tmp_path / "prepared")
+    name = letter * (250 // len(letter.encode()))
+    prepared = prepare(street(tmp_path / name), extra=street(tmp_path / name / name), workers=1)
+    assert len(prepared.photos) == 108
+
+
+def test_a_name_that_no_file_can_have_is_one_sentence():
+    for name in ("x" * 300, "~nobody/photos", "a\0b"):
+        with pytest.raises(FileNotFoundError, match="no folder"):
+            find(name)
 
 
 def test_a_missing_folder_is_one_sentence(tmp_path):
@@ -140,38 +195,19 @@ def test_as_many_whole_places_are_taken_as_fit(tmp_path):
     assert len({photo.place for photo in chosen}) == max(fitting) and len(chosen) <= 31
 
 
-def test_rendered_streets_are_rendered_once(tmp_path, monkeypatch):
+def test_streets_are_rendered_once_and_again_when_their_code_changes(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RAW", tmp_path)
-    asked = []
-
-    def write_photos(folder, places, views, seed, workers):
-        asked.append((list(places), views, seed))
-        touch(folder, "photos/000000_1.jpg")
-
-    monkeypatch.setattr(synthetic, "write_photos", write_photos)
-    source = gather("synthetic", 10)
-    assert asked == [([0, 1, 2], (1, 2, 3, 4), 0)]
-    assert [photo.file for photo in source.photos][:5] == [
-        "000000_1.jpg",
-        "000000_2.jpg",
-        "000000_3.jpg",
-        "000000_4.jpg",
-        "000001_1.jpg",
-    ]
-    assert len(source.photos) == 10
-    assert source.photos[0].classes == tmp_path / "synthetic" / "classes" / "000000_1.png"
-
-
-def test_streets_rendered_by_other_code_are_rendered_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "RAW", tmp_path)
-    monkeypatch.setattr(synthetic, "write_photos", lambda *args, **options: None)
-    gather("synthetic", 4)
-    old = touch(tmp_path / "synthetic" / "photos", "000000_1.jpg") / "000000_1.jpg"
-    gather("synthetic", 4)
-    assert old.exists()
+    source = gather("synthetic", 2)
+    assert [photo.file for photo in source.photos] == ["000000_1.jpg", "000000_2.jpg"]
+    assert all(photo.path.exists() and photo.classes.exists() for photo in source.photos)
+    assert source.class_names == synthetic.CLASSES
+    photo = source.photos[0].path
+    photo.write_bytes(b"mine")
+    gather("synthetic", 2)
+    assert photo.read_bytes() == b"mine"
     (tmp_path / "synthetic" / "version.txt").write_text("another")
-    gather("synthetic", 4)
-    assert not old.exists()
+    gather("synthetic", 2)
+    assert photo.read_bytes() != b"mine"
 
 
 def test_street_view_is_asked_for_stretches_over_the_three_cities(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from photo_samples import street
 
-from helpers import color, metrics, paths
+from helpers import color, paths
 from helpers.preprocessing import color_statistics, prepare
 from helpers.preprocessing.color_statistics import EDGES, histogram, statistics
 
@@ -36,13 +36,6 @@ def test_the_statistics_are_those_of_all_pixels_at_once(prepared):
     assert found["std_b"] == pytest.approx(ab[..., 1].std(), rel=1e-4)
     assert found["gray_mse"] == pytest.approx(np.square(ab / 255).mean(), rel=1e-4)
     assert found["gray_share"] == pytest.approx((np.hypot(*ab.T) < 10).mean(), rel=1e-4)
-
-
-def test_colorfulness_is_that_of_the_evaluation(prepared):
-    rgb = color.join_lab(color.load_lightness(prepared.lightness), color.load_ab(prepared.ab))
-    expected = metrics.colorfulness(rgb)
-    assert color_statistics.colorfulness(rgb) == pytest.approx(expected, rel=1e-5)
-    assert statistics(prepared)["colorfulness"] == pytest.approx(expected.mean(), rel=1e-4)
 
 
 def test_the_command_writes_numbers_that_the_notebook_reads(tmp_path, monkeypatch):

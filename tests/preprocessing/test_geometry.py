@@ -3,19 +3,20 @@
 import numpy as np
 import pytest
 
+from helpers.photos import controls
 from helpers.preprocessing import geometry
 
 
 def test_the_clear_part_is_clear_and_cannot_grow():
-    left, top, right, bottom = geometry.CLEAR
-    assert geometry.control_pixels(geometry.CLEAR) == 0
+    left, top, right, bottom = clear = 92, 4, 1256, 1005
+    assert geometry.control_pixels(clear) == 0
     assert geometry.control_pixels((left - 2, top, right, bottom)) > 0
     assert geometry.control_pixels((left, top, right + 1, bottom)) > 0
     assert geometry.control_pixels((left, top, right, bottom + 1)) > 0
     assert geometry.control_pixels((left, top - 1, right, bottom)) > 0
 
 
-@pytest.mark.parametrize("photo", geometry.STREETVIEW_SIZES)
+@pytest.mark.parametrize("photo", controls.SIZES)
 def test_factor_10_clears_the_controls_on_a_grid_of_ten(photo):
     box = geometry.crop_box(photo)
     assert geometry.control_pixels(box) == 0
@@ -25,11 +26,11 @@ def test_factor_10_clears_the_controls_on_a_grid_of_ten(photo):
 
 def test_factor_11_keeps_controls_wherever_it_is_placed():
     fewest, box = geometry.least_covered(11)
-    mask = geometry.control_mask()
+    mask = controls.mask()
     everywhere = [
         mask[top : top + 968, left : left + 1232].sum()
-        for top in range(1024 - 968 + 1)
-        for left in range(1280 - 1232 + 1)
+        for top in range(1025 - 968 + 1)
+        for left in range(1281 - 1232 + 1)
     ]
     assert fewest == min(everywhere) == geometry.control_pixels(box) > 0
     assert geometry.crop_box((1281, 1025), factor=11) == box
@@ -39,11 +40,12 @@ def test_factor_10_could_be_placed_clear():
     assert geometry.least_covered(10)[0] == 0
 
 
-def test_the_mask_counts_every_control_once():
-    mask = geometry.control_mask()
-    assert mask.shape == (1024, 1280)
+def test_the_mask_counts_every_control_and_the_black_edge_once():
+    mask = controls.mask()
+    assert mask.shape == (1025, 1281)
     loop = np.zeros_like(mask)
-    for left, top, right, bottom in geometry.CONTROLS.values():
+    loop[1024:], loop[:, 1280:] = True, True
+    for left, top, right, bottom in controls.CONTROLS.values():
         for y in range(top, bottom):
             loop[y, left:right] = True
     assert np.array_equal(mask, loop)

@@ -10,7 +10,7 @@ from page_samples import figure_output
 from PIL import Image
 
 from helpers import paths, results
-from helpers.plots import comparison
+from helpers.plots.comparison import comparison
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def flat(*levels):
 def test_the_page_gets_every_photo_in_every_version_with_its_words(run):
     layers = {"gray": flat(50, 60)[..., 0], "output": flat(100, 110), "<truth>": flat(150, 160)}
     shown = figure_output(
-        lambda: comparison.show(run, "grid", layers, ["first", "second"], "Two.", "Flat photos.")
+        lambda: run.figure(comparison(layers, ["first", "second"], "grid", "Two.", "Flat photos."))
     )
     html = shown.metadata["image/jpeg"]["html"]
     assert re.findall(r'alt="([^"]*)"', html)[:3] == [
@@ -45,7 +45,7 @@ def test_the_page_gets_every_photo_in_every_version_with_its_words(run):
 
 def test_the_notebook_and_the_file_show_the_plain_grid(run):
     shown = figure_output(
-        lambda: comparison.show(run, "grid", {"a": flat(0), "b": flat(255)}, ["x"], "C.", "A.")
+        lambda: run.figure(comparison({"a": flat(0), "b": flat(255)}, ["x"], "grid", "C.", "A."))
     )
     assert shown.data["image/jpeg"]
     with Image.open(next(paths.FIGURES.rglob("grid.png"))) as picture:
@@ -55,6 +55,6 @@ def test_the_notebook_and_the_file_show_the_plain_grid(run):
 @pytest.mark.parametrize(
     "layers", [{"a": flat(0)}, {"a": flat(0), "b": flat(0, 1)}, {"a": flat(0, 1), "b": flat(0, 1)}]
 )
-def test_layers_that_do_not_match_are_refused(run, layers):
+def test_layers_that_do_not_match_are_refused(layers):
     with pytest.raises(ValueError, match="grid"):
-        comparison.show(run, "grid", layers, ["x"], "C.", "A.")
+        comparison(layers, ["x"], "grid", "C.", "A.")

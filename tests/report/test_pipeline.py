@@ -1,4 +1,4 @@
-"""Steps run in order, are skipped when nothing changed, and say where they failed."""
+"""Chapters run in order or side by side, are cached, and report where they failed."""
 
 import json
 import os
@@ -6,47 +6,82 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
 import pytest
 from pipeline_samples import book
 
 from helpers import paths
-from helpers.report import notebooks, options, page, pipeline
+from helpers.report import notebooks, options, pipeline
 
-COMMAND = [sys.executable, "-m", "helpers.pipeline"]
+SECONDS = 60  # after which something counts as hanging on a busy machine
 
 
 def runs(house) -> tuple[int, int]:
     return tuple(len((house / name).read_text()) for name in ("01_one", "02_two"))
 
 
-def test_the_notebooks_are_told_where_to_train(house):
-    assert pipeline.main(["--device", "auto"]) == 0
-    assert os.environ[paths.DEVICE] == "auto"
+def replace_cells(house, name: str, *sources: str) -> None:
+    nbformat.write(book(*sources), house / "notebooks" / f"{name}.ipynb")
 
 
-def test_a_second_run_with_nothing_changed_executes_nothing(house):
+def add_cell(house, name: str, source: str) -> None:
+    path = house / "notebooks" / f"{name}.ipynb"
+    old = [cell.source for cell in nbformat.read(path, 4).cells[2:]]
+    replace_cells(house, name, *old, source)
+
+
+def wait_for(path: Path) -> str:
+    deadline = time.monotonic() + SECONDS
+    while not (path.exists() and path.read_text()):
+        assert time.monotonic() < deadline, path
+        time.sleep(0.1)
+    return path.read_text()
+
+
+def ends(pid: int) -> bool:
+    """Whether a process ends within a few seconds."""
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_second_run_executes_nothing_and_says_so(house, capsys):
     assert pipeline.main([]) == 0
+    first = (paths.BUILD / "report.html").read_bytes()
+    capsys.readouterr()
     assert pipeline.main([]) == 0
     assert runs(house) == (1, 1)
-    assert (paths.BUILD / "report.html").read_text() == "page"
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "[1/2] 01_one: nothing changed",
+        "[2/2] 02_two: nothing changed",
+    ]
+    assert (paths.BUILD / "report.html").read_bytes() == first
+
+
+def test_the_notebooks_get_the_device_and_the_parameters(house):
+    add_cell(house, "01_one", f"import os; print(os.environ[{paths.DEVICE!r}], data)")
+    assert pipeline.main(["--device", "auto"]) == 0
+    executed = nbformat.read(paths.BUILD / "synthetic-quick" / "notebooks" / "01_one.ipynb", 4)
+    assert executed.cells[-1].outputs[0].text == "auto synthetic\n"
 
 
 def test_a_changed_notebook_runs_again_and_so_do_those_after_it(house):
     pipeline.main([])
-    second = house / "notebooks" / "02_two.ipynb"
-    second.write_text(second.read_text().replace("append", "a").replace("'x'", "'y'"))
+    add_cell(house, "02_two", "1")
     pipeline.main([])
     assert runs(house) == (1, 2)
-    first = house / "notebooks" / "01_one.ipynb"
-    first.write_text(first.read_text().replace("'x'", "'y'"))
+    add_cell(house, "01_one", "1")
     pipeline.main([])
     assert runs(house) == (2, 3)
 
 
-def test_other_options_force_and_lost_artifacts_run_again(house):
+def test_other_options_force_and_lost_files_run_again(house):
     pipeline.main([])
     pipeline.main(["--seed", "3"])
     assert runs(house) == (2, 2)
@@ -55,75 +90,100 @@ def test_other_options_force_and_lost_artifacts_run_again(house):
     (paths.BUILD / "synthetic-quick" / "notebooks" / "02_two.ipynb").unlink()
     pipeline.main(["--seed", "3"])
     assert runs(house) == (3, 4)
+    (paths.BUILD / "synthetic-quick" / "parts" / "02_two.json").write_text("")
+    pipeline.main(["--seed", "3"])
+    assert runs(house) == (3, 5)
 
 
-def test_a_failing_cell_is_named_last_with_the_log_and_what_was_done_is_kept(house, capsys):
-    path = house / "notebooks" / "02_two.ipynb"
-    nbformat.write(book("1 + 1", "raise ValueError('too few photos')"), path)
+def test_a_page_or_numbers_that_are_gone_or_empty_are_built_again(house):
+    pipeline.main([])
+    for name in ("report.html", "results.json", "synthetic-quick/results.json"):
+        for lose in (Path.unlink, lambda path: path.write_text("")):
+            lose(paths.BUILD / name)
+            assert pipeline.main([]) == 0
+            assert (paths.BUILD / name).stat().st_size > 0, name
+    assert runs(house) == (1, 1)
+
+
+def test_a_failing_cell_is_named_last_with_its_log_and_earlier_chapters_stay_cached(house, capsys):
+    replace_cells(house, "02_two", "1 + 1", "raise ValueError('too few photos')")
     assert pipeline.main([]) == 1
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert "02_two, cell 3: ValueError: too few photos" in last
-    assert "run.log" in last
+    log = house / last.rpartition("The log is ")[2]
+    assert "too few photos" in log.read_text()
     assert not (paths.BUILD / "report.html").exists()
-    assert (house / "01_one").read_text() == "x"
     pipeline.main([])
     assert (house / "01_one").read_text() == "x"
 
 
-def test_a_notebook_that_leaves_early_has_not_run(house, capsys):
-    nbformat.write(book("import sys; sys.exit(0)", "1 + 1"), house / "notebooks" / "02_two.ipynb")
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("import sys; sys.exit(0)", "SystemExit"), ("import os; os._exit(1)", "Kernel died")],
+)
+def test_a_notebook_that_ends_early_has_failed(house, capsys, source, said):
+    replace_cells(house, "02_two", source, "1 + 1")
     assert pipeline.main([]) == 1
-    assert "02_two" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "02_two" in error and said in error
     assert not (paths.BUILD / "synthetic-quick" / "notebooks" / "02_two.ipynb").exists()
 
 
-def test_a_second_run_at_the_same_time_says_so_and_stops(house, capsys):
-    with pipeline.only_run():
-        assert pipeline.main([]) == 1
-    assert "Another run is at work" in capsys.readouterr().err
-    assert not (house / "01_one").exists()
+def test_a_second_run_at_the_same_time_stops_with_a_sentence(house):
+    pid = house / "pid"
+    add_cell(house, "01_one", f"open({str(pid)!r}, 'w').write('x'); import time; time.sleep(600)")
+    first = start(house)
+    wait_for(pid)
+    second = start(house)
+    assert "Another run is at work" in second.communicate(timeout=SECONDS)[1]
+    assert second.returncode == 1
+    first.send_signal(signal.SIGINT)
+    assert first.wait(SECONDS) == 130
+
+
+def start(house, *lines: str) -> subprocess.Popen:
+    """A run in the house, as a process of its own; `lines` of code go before it."""
+    code = [
+        "import sys; from pathlib import Path; from helpers import paths",
+        "from helpers.report import notebooks, pipeline",
+        f"paths.ROOT = Path({str(house)!r})",
+        "paths.NOTEBOOKS, paths.BUILD = paths.ROOT / 'notebooks', paths.ROOT / 'build'",
+        *lines,
+        "sys.exit(pipeline.main([]))",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(Path(paths.__file__).parents[1])}
+    return subprocess.Popen(
+        [sys.executable, "-c", "\n".join(code)],
+        env=environment | {"OMP_NUM_THREADS": "2"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def test_what_is_written_back_is_stripped_of_what_changes(house):
-    nbformat.write(book("print(1)"), house / "notebooks" / "01_one.ipynb")
+    replace_cells(house, "01_one", "print(1)")
     executed = house / "executed.ipynb"
-    notebooks.execute(house / "notebooks" / "01_one.ipynb", executed, {})
+    notebooks.execute(house / "notebooks" / "01_one.ipynb", executed, {"data": "streets"})
     notebooks.write_back(executed, house / "01_one.ipynb")
     kept = json.loads((house / "01_one.ipynb").read_text())
-    assert [cell["execution_count"] for cell in kept["cells"]] == [1, 2]
-    assert kept["cells"][1]["outputs"][0]["text"] == ["1\n"]
+    assert [cell["execution_count"] for cell in kept["cells"][1:]] == [1, 2, 3]
+    assert kept["cells"][-1]["outputs"][0]["text"] == ["1\n"]
     assert "papermill" not in (house / "01_one.ipynb").read_text()
 
 
-def test_sources_stay_as_they_are_until_the_page_has_told_their_commit(house, monkeypatch):
-    books = sorted((house / "notebooks").glob("*.ipynb"))
-    before, seen = [path.read_bytes() for path in books], []
-
-    def build(folder, executed, out):
-        seen.extend(path.read_bytes() for path in books)
-        out.write_text("page")
-
-    monkeypatch.setattr(page, "build", build)
+def test_the_default_run_writes_its_notebooks_back_and_that_makes_nothing_due(house):
     assert pipeline.main(["--update"]) == 0
-    assert seen == before
-    for path in books:
-        assert json.loads(path.read_text())["cells"][1]["execution_count"] == 2
+    for path in (house / "notebooks").glob("*.ipynb"):
+        assert json.loads(path.read_text())["cells"][2]["execution_count"] == 2
     assert pipeline.main(["--update"]) == 0
-    assert runs(house) == (1, 1), "outputs that were written back are no reason to run again"
+    assert runs(house) == (1, 1)
 
 
-def test_a_notebook_runs_in_its_folder_and_the_run_stays_where_it_is(house):
-    path, done = house / "notebooks" / "01_one.ipynb", house / "done"
-    nbformat.write(book(f"import os; open({str(done)!r}, 'w').write(os.getcwd())"), path)
-    with ThreadPoolExecutor() as pool:
-        running = pool.submit(notebooks.execute, path, house / "executed.ipynb", {})
-        seen = {os.getcwd()}
-        while not running.done():
-            seen.add(os.getcwd())
-            time.sleep(0.01)
-        running.result()
-    assert done.read_text() == str(path.parent)
-    assert seen == {os.getcwd()}
+def test_a_notebook_runs_in_its_own_folder(house):
+    add_cell(house, "01_one", f"import os; open({str(house / 'done')!r}, 'w').write(os.getcwd())")
+    assert pipeline.main([]) == 0
+    assert (house / "done").read_text() == str(house / "notebooks")
 
 
 def test_only_what_differs_from_the_defaults_is_passed_to_notebooks(tmp_path):
@@ -132,53 +192,211 @@ def test_only_what_differs_from_the_defaults_is_passed_to_notebooks(tmp_path):
     assert pipeline.changed_parameters(options.parser().parse_args([])) == {}
 
 
-def test_the_key_changes_with_photos_options_and_helpers(tmp_path):
-    photo = tmp_path / "a.jpg"
-    photo.write_bytes(b"1")
-    asked = {"data": str(tmp_path)}
-    key = pipeline.inputs_key(asked)
-    assert pipeline.inputs_key(asked) == key
-    assert pipeline.inputs_key(asked | {"seed": 1}) != key
-    photo.write_bytes(b"12")
-    assert pipeline.inputs_key(asked) != key
-
-
-def test_the_command_that_makes_a_run_again_has_its_options_and_no_path(tmp_path):
+def test_the_command_that_repeats_a_run_has_its_options_and_no_path(tmp_path):
     chosen = options.parser().parse_args(["--data", str(tmp_path / "my photos"), "--seed", "2"])
     assert pipeline.rebuild_command(chosen) == "./run_all.sh --data 'my photos' --seed 2"
     assert pipeline.rebuild_command(options.parser().parse_args([])) == "./run_all.sh"
 
 
-def test_what_draws_the_page_alone_leaves_the_notebooks_be():
-    page, rest = (
-        {path.name for path in pipeline._helpers(page_only)} for page_only in (True, False)
-    )
-    assert {"report.py", "style.css"} <= page
-    assert {"results.py", "training.py"} <= rest and not page & rest
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of photos with a linked folder in it; returns it and a photo of the latter."""
+    inside, away = tmp_path / "photos", tmp_path / "away"
+    inside.mkdir()
+    away.mkdir()
+    for path in (inside / "a.jpg", away / "b.jpg"):
+        path.write_bytes(b"1")
+    (inside / "linked").symlink_to(away)
+    return inside, away / "b.jpg"
+
+
+def key(folder, **options_set) -> str:
+    chosen = options.parser().parse_args(["--data", str(folder)])
+    parameters = pipeline.changed_parameters(chosen) | options_set
+    return pipeline.inputs_key(parameters, pipeline.photos_read(chosen))
+
+
+def test_the_key_changes_with_any_photo_also_in_a_linked_folder(photos):
+    folder, linked = photos
+    keys = [key(folder), key(folder, seed=1)]
+    (folder / "a.jpg").write_bytes(b"12")
+    keys.append(key(folder))
+    linked.write_bytes(b"12")
+    keys.append(key(folder))
+    (linked.parent / "c.jpg").write_bytes(b"1")
+    keys.append(key(folder))
+    linked.unlink()
+    keys.append(key(folder))
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_photo_replaced_by_one_of_the_same_size_and_time_changes_the_key(photos):
+    folder, linked = photos
+    before, status = key(folder), linked.stat()
+    time.sleep(0.05)
+    linked.write_bytes(b"2")
+    os.utime(linked, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert key(folder) != before
+
+
+def test_files_of_editors_and_file_managers_change_no_key(photos):
+    folder, _ = photos
+    before = key(folder)
+    for name in ("Thumbs.db", ".DS_Store", ".a.jpg.swp", "desktop.ini"):
+        (folder / name).write_bytes(b"1")
+    assert key(folder) == before
+
+
+@pytest.fixture
+def code(tmp_path, monkeypatch):
+    """A copy of what counts of this project's code, to be changed."""
+    helpers = tmp_path / "helpers"
+    for name in ("color.py", "report/page.py", "report/templates/style.css"):
+        (helpers / name).parent.mkdir(parents=True, exist_ok=True)
+        (helpers / name).write_text("1")
+    monkeypatch.setattr(paths, "HELPERS", helpers)
+    return helpers
+
+
+@pytest.mark.parametrize(
+    ("name", "chapters_due", "page_due"),
+    [
+        ("color.py", True, False),
+        ("new_room/thing.py", True, False),
+        ("report/page.py", False, True),
+        ("report/new.py", False, True),
+        ("report/templates/style.css", False, True),
+        (".color.py.swp", False, False),
+        ("report/templates/.style.css.swp", False, False),
+        ("report/templates/Thumbs.db", False, False),
+    ],
+)
+def test_code_makes_due_what_depends_on_it(code, name, chapters_due, page_due):
+    before = pipeline.inputs_key({}, []), pipeline.page_key()
+    (code / name).parent.mkdir(exist_ok=True)
+    (code / name).write_text("2")
+    after = pipeline.inputs_key({}, []), pipeline.page_key()
+    assert [a != b for a, b in zip(before, after)] == [chapters_due, page_due]
+
+
+@pytest.fixture
+def two_lanes(house, monkeypatch):
+    """The house, its chapters in two lanes; each waits until the other has begun."""
+    monkeypatch.setattr(pipeline, "LANES", (("01_one",), ("02_two",)))
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    one, two = str(house / "one-begun"), str(house / "two-begun")
+    for name, mine, other in (("01_one", one, two), ("02_two", two, one)):
+        add_cell(
+            house,
+            name,
+            f"import os, time; open({mine!r}, 'w').write(str(os.getpid()))\n"
+            f"while not os.path.exists({other!r}): time.sleep(0.05)",
+        )
+    return house
+
+
+LANES = "pipeline.LANES = (('01_one',), ('02_two',))"
+
+
+def kernels(house) -> list[int]:
+    """Processes of both kernels, once both run."""
+    return [int(wait_for(house / f"{name}-begun")) for name in ("one", "two")]
+
+
+def test_chapters_run_side_by_side_and_share_the_threads(two_lanes):
+    assert pipeline.main([]) == 0
+    found = json.loads((paths.BUILD / "results.json").read_text())
+    assert found["environment"]["threads_of_chapters"] == {"01_one": 1, "02_two": 1}
+
+
+@pytest.mark.parametrize("arguments", [["--profile", "full"], ["--device", "auto"]])
+def test_full_runs_and_other_devices_have_the_machine_to_themselves(house, monkeypatch, arguments):
+    monkeypatch.setattr(pipeline, "LANES", (("01_one",), ("02_two",)))
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    folder = "full" if "full" in arguments else "quick"
+    (house / "build" / f"synthetic-{folder}" / "parts").mkdir(parents=True)
+    if folder == "full":
+        (house / "build" / "synthetic-quick" / "parts").mkdir(parents=True)
+        for name in ("01_one", "02_two"):
+            part = house / "build" / "synthetic-full" / "parts" / f"{name}.json"
+            add_cell(house, name, f"open({str(part)!r}, 'w').write('{{}}')")
+    assert pipeline.main(arguments) == 0
+    found = json.loads((paths.BUILD / "results.json").read_text())
+    assert found["environment"]["threads_of_chapters"] == {"01_one": 2, "02_two": 2}
+
+
+def test_a_chapter_that_fails_stops_the_one_beside_it_and_is_the_one_named(two_lanes, capsys):
+    add_cell(two_lanes, "01_one", "raise ValueError('no photos')")
+    add_cell(two_lanes, "02_two", "time.sleep(600)")
+    began = time.monotonic()
+    assert pipeline.main([]) == 1
+    assert time.monotonic() - began < SECONDS
+    assert "01_one, cell 5: ValueError: no photos" in capsys.readouterr().err.splitlines()[-1]
+    assert all(map(ends, kernels(two_lanes)))
+
+
+SAVES = "try: time.sleep(600)\nexcept KeyboardInterrupt: open({!r}, 'w').write('x'); raise"
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_an_interrupted_run_says_so_and_leaves_no_process_behind(tmp_path):
-    slow = tmp_path / "slow.ipynb"
-    pid = tmp_path / "pid"
-    nbformat.write(
-        book(f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"),
-        slow,
+@pytest.mark.parametrize(
+    ("numbers", "ignored"),
+    [
+        ([signal.SIGINT], False),
+        ([signal.SIGINT], True),
+        ([signal.SIGTERM, signal.SIGTERM], False),
+        ([signal.SIGINT, signal.SIGINT, signal.SIGTERM], False),
+    ],
+)
+def test_ctrl_c_lets_chapters_save_and_the_same_command_resumes(two_lanes, numbers, ignored):
+    saved = [two_lanes / "one-saved", two_lanes / "two-saved"]
+    for name, path in zip(("01_one", "02_two"), saved):
+        add_cell(two_lanes, name, SAVES.format(str(path)))
+    ignore = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)" if ignored else ""
+    run = start(two_lanes, LANES, ignore)
+    both = kernels(two_lanes)
+    time.sleep(1)  # until the cells sleep
+    for number in numbers:
+        os.killpg(run.pid, number)
+    _, said = run.communicate(timeout=SECONDS)
+    assert run.returncode == 130 and "The same command resumes" in said
+    assert all(path.exists() for path in saved) and all(map(ends, both))
+    assert not list((paths.BUILD / "synthetic-quick" / "notebooks").glob("*"))
+    for name in ("01_one", "02_two"):
+        add_cell(two_lanes, name, "1")
+        path = two_lanes / "notebooks" / f"{name}.ipynb"
+        path.write_text(path.read_text().replace("time.sleep(600)", "1"))
+    resumed = start(two_lanes, LANES)
+    assert resumed.wait(SECONDS) == 0, resumed.stderr.read()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_kernel_that_ignores_ctrl_c_and_kernels_of_a_killed_run_end_too(two_lanes, number):
+    for name in ("01_one", "02_two"):
+        add_cell(two_lanes, name, DEAF if number == signal.SIGINT else "time.sleep(600)")
+    run = start(two_lanes, LANES, "notebooks.GRACE = 1.0")
+    both = kernels(two_lanes)
+    time.sleep(1)
+    run.send_signal(number)
+    run.communicate(timeout=SECONDS)
+    assert run.returncode != 0 and all(map(ends, both))
+
+
+def test_chapters_run_after_those_whose_networks_or_verdicts_they_show():
+    names = sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9]*.ipynb"))
+    chapters = [notebooks.Chapter(n, Path(n), Path(n), Path(n), {}) for n in names]
+    found = [
+        [[chapter.notebook.name for chapter in lane] for lane in lanes]
+        for lanes in pipeline.stages(chapters, beside=True)
+    ]
+    assert found[0] == [["01_preprocessing"]] and found[-1] == [["06_colorize_your_photos"]]
+    (lanes,) = found[1:-1]
+    assert sorted(sum(lanes, [])) == names[1:-1]
+    assert any(
+        lane.index("03_training") < lane.index("04_evaluation")
+        for lane in lanes
+        if "03_training" in lane
     )
-    code = (
-        "import sys; from pathlib import Path; from helpers import notebooks\n"
-        f"notebooks.execute(Path({str(slow)!r}), Path({str(tmp_path / 'out.ipynb')!r}), {{}})"
-    )
-    run = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=paths.ROOT, stderr=subprocess.PIPE, start_new_session=True
-    )
-    deadline = time.monotonic() + 30
-    while not (pid.exists() and pid.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    os.killpg(run.pid, signal.SIGINT)
-    run.communicate(timeout=30)
-    assert run.returncode != 0
-    assert not (tmp_path / "out.ipynb").exists()
-    assert not list(tmp_path.glob("*.part"))
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
+    assert all(len(lanes) == 1 for lanes in pipeline.stages(chapters, beside=False))

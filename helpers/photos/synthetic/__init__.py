@@ -1,10 +1,7 @@
-"""What does a street look like when code draws it?
+"""Streets drawn by code: `render` returns one picture, `write_photos` writes many."""
 
-`render` draws one picture and the class of each of its pixels, `write_photos` writes many.
-"""
-
+from .drawing.materials import CLASSES
 from .files import write_photos
-from .materials import CLASSES
 from .scene import render
 
 __all__ = ["CLASSES", "render", "write_photos"]

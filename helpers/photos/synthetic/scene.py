@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from . import controls, ground, lots, nature, people, vehicles
-from .canvas import Canvas
-from .materials import CLASS_ID
-from .shading import shade
+from ..controls import mask
+from .drawing import controls
+from .drawing.canvas import Canvas
+from .drawing.materials import CLASS_ID
+from .drawing.shading import shade
 from .street import REACH, Street, Thing, lay_out, locate
+from .things import ground, lots, nature, people, vehicles
 from .traffic import traffic
 
 
@@ -34,7 +36,7 @@ def render(place: int, view: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     _draw_things(canvas, street, [thing for thing in things if abs(thing.x) <= street.line])
     rng = np.random.default_rng([*street.seed, 9, index, view])
     picture, classes = shade(canvas, street.weather, street.roofs, rng)
-    classes[controls.mask()] = CLASS_ID["none"]
+    classes[mask()] = CLASS_ID["none"]
     return controls.draw(picture, -camera.yaw), classes
 
 

@@ -5,9 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from .camera import Camera
-from .shading import PROFILE_STEP
-from .weather import Weather
+from .drawing.camera import Camera
+from .drawing.shading import PROFILE_STEP
+from .drawing.weather import Weather
 
 PAIR = 90  # places that two streets share, the first of them 30 to 60 places long
 BEYOND = 260.0  # meters of street before the first place and after the last

@@ -11,8 +11,8 @@ codeSwitch.addEventListener("click", () => {
   for (const code of document.querySelectorAll("details.code")) code.open = open;
 });
 
-// The side bar follows the reading: the last heading that came near the top is where we are.
-// What stands at the end of the page never gets there, so there the link that was followed counts.
+// The side bar marks the last heading that passed the top of the window. The end of the page
+// never gets there, so there the link that was followed counts.
 const links = [...document.querySelectorAll("nav a")];
 const places = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
 function follow() {
@@ -39,7 +39,7 @@ addEventListener("resize", follow);
 addEventListener("hashchange", follow);
 follow();
 
-// Tables sort by a click on a head: by number where all cells have one, else by text.
+// A click on a head sorts a table: by number if most cells begin with one, else by text.
 function valueOf(row, column) {
   const cell = row.cells[column];
   return cell.dataset.value ?? cell.textContent.trim();
@@ -95,7 +95,7 @@ for (const picture of document.querySelectorAll("figure img:not(.layer img)")) {
 }
 full.addEventListener("click", (event) => { if (event.target === full) full.close(); });
 
-// A grid of photos becomes one stack a photo, and a slider uncovers layer after layer.
+// A grid of photos becomes a stack for each photo, and a slider uncovers its layers.
 for (const grid of document.querySelectorAll(".comparison")) {
   const names = [...grid.querySelector(".photo").querySelectorAll(".layer span")].map((s) => s.textContent);
   const slide = document.createElement("div");
@@ -109,7 +109,7 @@ for (const grid of document.querySelectorAll(".comparison")) {
     const at = range.value / 100;
     const below = Math.min(Math.floor(at), names.length - 2);
     range.setAttribute("aria-valuetext",
-      Number.isInteger(at) ? names[at] : `${names[below + 1]} over ${names[below]}, ${Math.round(100 * (at - below))} %`);
+      Number.isInteger(at) ? names[at] : `${names[below + 1]} over ${names[below]}, ${Math.round(100 * (at - below))}%`);
     for (const stack of layers)
       stack.forEach((layer, i) => {
         const seen = i === 0 ? 1 : Math.min(Math.max(at - i + 1, 0), 1);

@@ -5,7 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-WIDTH, HEIGHT = 1281, 1025  # as Street View's pictures came; their last row and column are black
+from ...controls import SAVED
+
+WIDTH, HEIGHT = SAVED  # as Street View photos; their last row and column are black
 NEAR = 0.3
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .canvas import UP, Canvas
-from .materials import pick
+from ..drawing.canvas import UP, Canvas
+from ..drawing.materials import pick
+from ..street import Thing
 from .nature import cast_shadow
-from .street import Thing
 
 HAIR = [(28, 24, 22), (70, 50, 36), (120, 92, 60), (150, 148, 146)]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .materials import pick
+from ..drawing.materials import pick
 
 NEAR_ONLY, MIDDLE = 2, 1  # details that are drawn within about 30 and 80 meters
 

@@ -7,7 +7,6 @@ import torch
 
 from helpers.evaluation import calibration
 from helpers.model import heads
-from helpers.training.augment import Photos
 
 
 def drawn(factor=1.0, photos=40):
@@ -45,7 +44,7 @@ def test_what_a_network_expects_is_the_variance_of_its_bins():
     torch.manual_seed(0)
     ab = torch.randint(100, 156, (6, 16, 16, 2), dtype=torch.uint8)
     lightness = torch.randint(0, 256, (6, 16, 16), dtype=torch.uint8)
-    model = heads.new_model([Photos(lightness, ab)], widths=(8, 8, 8, 8)).eval()
+    model = heads.new_model([ab], widths=(8, 8, 8, 8)).eval()
     entropy, expected, measured = calibration.maps(model, lightness.numpy(), ab.numpy())
     with torch.inference_mode():
         shares = torch.softmax(model(lightness[2:3, None].float() / 255), dim=1)[0, :, 3, 5]
@@ -70,7 +69,7 @@ def test_photos_of_one_place_are_drawn_together():
 def test_every_photo_is_read_however_many_pass_at_once(monkeypatch):
     ab = torch.randint(100, 156, (5, 16, 16, 2), dtype=torch.uint8)
     lightness = torch.randint(0, 256, (5, 16, 16), dtype=torch.uint8)
-    model = heads.new_model([Photos(lightness, ab)], widths=(8, 8, 8, 8)).eval()
+    model = heads.new_model([ab], widths=(8, 8, 8, 8)).eval()
     whole = calibration.maps(model, lightness.numpy(), ab.numpy())
     monkeypatch.setattr(calibration, "BATCH", 2)
     for found, expected in zip(calibration.maps(model, lightness.numpy(), ab.numpy()), whole):

@@ -10,7 +10,8 @@ import torch
 from photo_samples import street
 
 from helpers import color, paths, preprocessing
-from helpers.evaluation import folder as folder_evaluation
+from helpers.evaluation import __main__ as command
+from helpers.evaluation import folder as evaluation_folder
 from helpers.model import street_unet
 
 
@@ -22,17 +23,17 @@ def known():
 
 
 def test_photos_that_weights_have_not_seen_are_all_fair(known):
-    np.testing.assert_array_equal(folder_evaluation.fair_photos(known, ["other"]), np.arange(80))
+    np.testing.assert_array_equal(evaluation_folder.fair_photos(known, ["other"]), np.arange(80))
 
 
 def test_where_weights_saw_some_only_unseen_test_photos_are_fair(known):
-    fair = folder_evaluation.fair_photos(known, ["hash-3", "hash-60"])
+    fair = evaluation_folder.fair_photos(known, ["hash-3", "hash-60"])
     np.testing.assert_array_equal(fair, [i for i in range(50, 80) if i != 60])
 
 
 def test_weights_that_saw_everything_cannot_be_judged(known):
     with pytest.raises(ValueError, match="give others"):
-        folder_evaluation.fair_photos(known, known.photos.sha256)
+        evaluation_folder.fair_photos(known, known.photos.sha256)
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def save_weights(path, seen=(), **meta):
 
 def test_the_command_measures_the_baselines_of_a_folder(folder, capsys, tmp_path):
     file = tmp_path / "found.json"
-    assert folder_evaluation.main([str(folder), "--json", str(file)]) == 0
+    assert command.main([str(folder), "--json", str(file)]) == 0
     printed = capsys.readouterr().out
     assert "36 photos of 12 places; 0 left out" in printed
     found = json.loads(file.read_text())
@@ -68,7 +69,7 @@ def test_the_command_leaves_out_what_the_weights_have_seen(folder, capsys, tmp_p
     prepared = preprocessing.prepare(folder)
     seen = prepared.photos.sha256[prepared.indices("train")]
     weights = save_weights(tmp_path / "w.safetensors", seen, training_mean_ab=[1.0, 2.0])
-    assert folder_evaluation.main([str(folder), "--weights", str(weights)]) == 0
+    assert command.main([str(folder), "--weights", str(weights)]) == 0
     printed = capsys.readouterr().out
     count = len(prepared.indices("test"))
     assert f"{count} photos" in printed
@@ -80,26 +81,44 @@ def test_shipped_weights_are_taken_without_being_named(folder, tmp_path):
     shipped = tmp_path / "shipped" / "street_unet.safetensors"
     shipped.parent.mkdir()
     save_weights(shipped, training_mean_ab=[3.0, -4.0])
-    judged, counts = folder_evaluation.evaluate_folder(folder, None)
+    judged, counts = evaluation_folder.evaluate_folder(folder, None)
     assert counts["weights"] == shipped.name
     truth = color.load_ab(preprocessing.prepare(folder).ab)
     expected = np.square(truth - [3.0, -4.0]).mean() / np.square(truth).mean()
     assert judged.estimates.mse_vs_gray["mean"] == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("wrong", ["absent", "pickled", "nameless"])
+@pytest.mark.parametrize("wrong", ["pickled", "nameless"])
 def test_weights_that_cannot_be_trusted_are_one_sentence(folder, capsys, tmp_path, wrong):
     path = tmp_path / "w.safetensors"
     if wrong == "pickled":
         torch.save({"a": 1}, path)
     elif wrong == "nameless":
         save_weights(path)
-    assert folder_evaluation.main([str(folder), "--weights", str(path)]) == 1
+    assert command.main([str(folder), "--weights", str(path)]) == 1
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "w.safetensors" in error
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("option", ["--weights", "--check", "--json"])
+def test_a_folder_in_place_of_a_file_is_refused_before_any_work(folder, capsys, tmp_path, option):
+    before = sorted(folder.iterdir())
+    with pytest.raises(SystemExit) as stop:
+        command.main([str(folder), option, str(folder)])
+    assert stop.value.code == 2
+    assert "is a folder" in capsys.readouterr().err
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"data": {}, "metrics": []}', "3"])
+def test_a_record_without_numbers_is_one_sentence(folder, capsys, tmp_path, content):
+    record = tmp_path / "record.json"
+    record.write_text(content)
+    assert command.main([str(folder), "--check", str(record)]) == 1
+    assert "does not hold what" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_folder_that_is_missing_is_one_sentence(folder, capsys):
-    assert folder_evaluation.main([str(folder / "nowhere")]) == 1
+    assert command.main([str(folder / "nowhere")]) == 1
     assert "nowhere" in capsys.readouterr().err

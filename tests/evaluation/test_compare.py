@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from helpers import metrics
-from helpers.evaluation import reproduced
+from helpers.evaluation import folder
 
 
 def numbers():
@@ -15,8 +15,8 @@ def numbers():
 
 def test_the_same_numbers_agree_up_to_the_tolerance():
     found = numbers()
-    found["metrics"]["street_unet"]["auc"] *= 1 + 0.9 * reproduced.TOLERANCE
-    lines, agree = reproduced.compare(found, numbers())
+    found["metrics"]["street_unet"]["auc"] *= 1 + 0.9 * folder.TOLERANCE
+    lines, agree = folder.compare(found, numbers())
     assert agree and lines[-1].startswith("PASS")
 
 
@@ -24,14 +24,14 @@ def test_the_same_numbers_agree_up_to_the_tolerance():
 def test_another_value_a_missing_model_or_other_photos_do_not(what):
     found = copy.deepcopy(numbers())
     if what == "value":
-        found["metrics"]["street_unet"]["auc"] *= 1 - 1.1 * reproduced.TOLERANCE
+        found["metrics"]["street_unet"]["auc"] *= 1 - 1.1 * folder.TOLERANCE
     elif what == "model":
         del found["metrics"]["street_unet"]
     elif what == "photos":
         found["data"]["photos"] = 11
     else:
         found["metrics"]["gray"]["mse"] = None
-    lines, agree = reproduced.compare(found, numbers())
+    lines, agree = folder.compare(found, numbers())
     assert not agree and lines[-1].startswith("FAIL")
     assert what == "photos" or "recorded 0.5" in lines[1]
 
@@ -40,6 +40,6 @@ def test_a_number_that_is_nothing_agrees_with_itself_and_more_photos_do_not():
     found, recorded = numbers(), numbers()
     for which in (found, recorded):
         which["metrics"]["gray"]["chroma_ratio"] = 0.0
-    assert reproduced.compare(found, recorded)[1]
+    assert folder.compare(found, recorded)[1]
     found["data"]["photos"] += 1
-    assert not reproduced.compare(found, recorded)[1]
+    assert not folder.compare(found, recorded)[1]

@@ -1,4 +1,4 @@
-"""How the studies of street_unet read: tables as text, and what is said of them."""
+"""Studies of street_unet as tables and sentences."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,9 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.stats import t
 
+from helpers import paths, results
 from helpers.explorations import tables, unet_studies
+from helpers.metrics import METRICS
 
 
 def study(**rows):
@@ -30,36 +32,38 @@ def test_every_study_of_a_step_has_a_name_for_readers():
 
 def test_a_table_begins_with_the_error_and_its_interval_then_the_change():
     shown = tables.readable(steps(**{"photos as they are": -0.068}), change=True)
-    assert list(shown.columns) == ["error over gray's", "change", "chroma"]
-    assert list(shown.index) == ["nothing left out", "changes of the photos left out"]
+    error = METRICS["mse_vs_gray"].label
+    assert list(shown.columns) == [error, f"change of {error}", METRICS["chroma_ratio"].label]
+    assert list(shown.index) == ["base recipe", "augmentation left out"]
     assert list(shown.iloc[1]) == [
         "0.432\N{NO-BREAK SPACE}[0.400,\N{NO-BREAK SPACE}0.600]",
         "-0.068\N{NO-BREAK SPACE}[-0.073,\N{NO-BREAK SPACE}-0.063]",
-        "0.40",
+        "0.400",
     ]
-    assert "change" not in tables.readable(steps())
+    assert len(tables.readable(steps()).columns) == 2
 
 
-def test_leaving_out_helps_when_the_error_rises_and_adding_when_it_falls():
+def test_columns_are_named_by_label_and_unit():
+    shown = tables.readable(steps().assign(colorfulness_gap=1.234, seeds=3, of="here"))
+    assert "colorfulness gap" in shown and shown["training runs"].item() == 3
+    assert shown["test photos"].item() == "here"
+
+
+def verdicts(text):
+    """The verdict of each line."""
+    words = ("better", "worse", "not distinguishable")
+    return [next(word for word in words if word in line) for line in text.splitlines()]
+
+
+def test_a_step_is_better_or_worse_only_if_its_interval_excludes_zero():
     names = {"weights not averaged": 0.02, "no look at the whole picture": -0.01}
-    said = tables.steps_said(steps(**names, **{"photos of elsewhere as well": 0.03}))
-    assert said.splitlines() == [
-        "averaging of the weights left out: error +0.020 [+0.015, +0.025], so that part had helped",
-        "look at the whole picture left out: error -0.010 [-0.015, -0.005], "
-        "so that part had harmed",
-        "photos of elsewhere added: error +0.030 [+0.025, +0.035], so it harmed",
-    ]
-    better = tables.steps_said(steps(**{"photos of elsewhere as well": -0.03}))
-    assert better.endswith("so it helped")
+    names |= {"photos of elsewhere as well": 0.004, "photos as they are": -0.004}
+    sentences = tables.step_sentences(steps(**names))
+    assert verdicts(sentences) == ["worse", "better", *["not distinguishable"] * 2]
+    assert "averaging of weights left out: +0.020 [+0.015, +0.025]" in sentences
 
 
-@pytest.mark.parametrize("change", [0.004, -0.004])
-def test_a_change_whose_interval_holds_zero_is_called_no_difference(change):
-    said = tables.steps_said(steps(**{"weights not averaged": change}))
-    assert said.endswith(", no difference that these photos can show")
-
-
-def test_heads_are_told_apart_by_paired_intervals_and_within_one_reading():
+def test_heads_are_compared_at_one_point_by_paired_intervals():
     table = study(
         **{
             "bins, weighted: colorful": (0.6, 0.5, 0.7, 0.8),
@@ -73,35 +77,39 @@ def test_heads_are_told_apart_by_paired_intervals_and_within_one_reading():
     low, high = [0, 0, -0.01, 0.05, -0.08, -0.02], [0, 0, 0.05, 0.15, -0.02, 0.1]
     change = [0, 0, 0.02, 0.1, -0.05, 0.08]
     table = table.assign(change=change, change_low=low, change_high=high)
-    assert tables.heads_said(table, "colorful").splitlines() == [
-        "colorful, against bins, weighted (0.600, chroma 0.80)",
-        "  worse: L2 (0.700, chroma 1.00) by +0.100 [+0.050, +0.150]",
-        "  better: L1 (0.550, chroma 1.00) by -0.050 [-0.080, -0.020]",
-        "  not told apart: L2, weighted (0.620, chroma 0.90) by +0.020 [-0.010, +0.050]",
+    assert tables.head_sentences(table, "colorful").splitlines() == [
+        "colorful, compared with bins, weighted (0.600 [0.500, 0.700])",
+        "  better: L1 (-0.050 [-0.080, -0.020])",
+        "  worse: L2 (+0.100 [+0.050, +0.150])",
+        "  not distinguishable: L2, weighted (+0.020 [-0.010, +0.050])",
     ]
-    assert "not told apart: L2 (0.580" in tables.heads_said(table, "faithful")
+    assert verdicts(tables.head_sentences(table, "accurate").splitlines()[1]) == [
+        "not distinguishable"
+    ]
+    assert "bins, weighted, accurate" in tables.readable(table).index
 
 
-def test_another_landscape_is_held_against_gray_there():
+def test_another_landscape_is_compared_with_gray_there():
     rows = {"here, tried here": (0.57, 0.5, 0.6), "elsewhere, tried elsewhere": (0.8, 0.7, 0.9)}
     rows |= {"here, tried elsewhere": (1.15, 1.1, 1.2), "elsewhere, tried here": (1.05, 0.99, 1.1)}
     rows |= {"both, tried here": (0.59, 0.5, 0.6), "both, tried elsewhere": (0.93, 0.91, 0.94)}
     table = study(**{f"trained {name}": (*row, 0.4) for name, row in rows.items()})
-    away, home = tables.landscapes_said(table).splitlines()
-    assert away.startswith("trained here and tried elsewhere: worse than gray there, 1.150 [1.1")
+    sentences = tables.landscape_sentences(table)
+    assert verdicts(sentences) == ["worse", "not distinguishable"]
+    away, _ = sentences.splitlines()
+    assert away.startswith("trained here, tested elsewhere: 1.150 [1.100, 1.200]")
     assert away.endswith("trained on both: 0.930 [0.910, 0.940]")
-    assert home.startswith("trained elsewhere and tried here: not told apart from gray there")
-    assert "trained on both, tried here" in tables.readable(table).index
+    assert "trained on both, tested here" in tables.readable(table).index
 
 
-def test_a_power_law_gives_its_own_change_for_each_doubling_without_doubt():
+def test_a_power_law_gives_its_own_change_for_each_doubling():
     value = np.array([100, 200, 800])
     table = pd.DataFrame({"value": value, "mse_vs_gray": 3 * value**-0.25})
     change, (low, high) = tables.per_doubling(table)
     assert change == pytest.approx(2**-0.25 - 1) == pytest.approx(low) == pytest.approx(high)
 
 
-def test_the_interval_of_a_doubling_is_that_of_a_general_fitter():
+def test_the_interval_of_a_doubling_agrees_with_curve_fit():
     table = pd.DataFrame({"value": [120, 236, 472, 948], "mse_vs_gray": [0.62, 0.607, 0.601, 0.57]})
     x, y = np.log2(table.value), np.log2(table.mse_vs_gray)
     (_, slope), spread = curve_fit(lambda x, a, b: a + b * x, x, y)
@@ -117,7 +125,7 @@ def test_two_points_have_no_interval():
     assert change == pytest.approx(-0.5) and np.isnan(limits).all()
 
 
-def test_16_bits_are_said_to_harm_only_where_the_interval_leaves_zero(tmp_path, monkeypatch):
+def test_bfloat16_is_worse_only_if_its_interval_excludes_zero(tmp_path, monkeypatch):
     names = ("one, float32", "one, bfloat16", "two, float32", "two, bfloat16", "three, bfloat16")
     rows = study(**{name: (0.5, 0.4, 0.6, 0.4) for name in names})
     changes = {"change": [0, 0.02, 0, 0.02, -0.02], "change_low": [0, 0.01, 0, -0.01, -0.03]}
@@ -125,13 +133,19 @@ def test_16_bits_are_said_to_harm_only_where_the_interval_leaves_zero(tmp_path, 
     environment = {"device": "cpu", "commit": "abc"}
     record = {"seeds": 3, "batches": 7, "data": "photos", "environment": environment}
     monkeypatch.setattr(tables, "PRECISION", tmp_path / "precision.json")
-    made = record | tables.as_records({"precision": rows})
-    tables.results.save(tables.PRECISION, made)
-    table, said = tables.precision()
+    results.save(tables.PRECISION, record | tables.as_records({"precision": rows}))
+    table, sentences = tables.precision()
     pd.testing.assert_frame_equal(table, rows, check_dtype=False)
-    assert said.splitlines() == [
-        "3 seeds of 7 batches each on photos, cpu, commit abc",
-        "one, bfloat16: error +0.020 [+0.010, +0.030], so it harms",
-        "two, bfloat16: error +0.020 [-0.010, +0.050], so it makes no difference seen here",
-        "three, bfloat16: error -0.020 [-0.030, -0.010], so it helps",
-    ]
+    about, *lines = sentences.splitlines()
+    assert about == "3 seeds of 7 batches each on photos, cpu, commit abc"
+    assert verdicts("\n".join(lines)) == ["worse", "not distinguishable", "better"]
+
+
+def test_tables_come_back_as_they_were_recorded(tmp_path, monkeypatch):
+    table = pd.DataFrame({"mse_vs_gray": [0.5, np.nan]}, index=["a", "b"])
+    run = {"studies": tables.as_records({"heads": table}), "environment": {"commit": "c0"}}
+    monkeypatch.setattr(paths, "MEASURED", tmp_path)
+    results.save(tmp_path / f"{tables.RECORDED}.json", run)
+    recorded, source = tables.recorded()
+    pd.testing.assert_frame_equal(recorded["heads"], table)
+    assert "c0" in source

@@ -4,10 +4,10 @@ from functools import cache
 
 import numpy as np
 
-from .canvas import UP, Canvas
-from .materials import TAXI, pick
+from ..drawing.canvas import UP, Canvas
+from ..drawing.materials import TAXI, pick
+from ..street import Thing
 from .nature import cast_shadow
-from .street import Thing
 
 GLASS, BODY, BLACK = "glass", "body", "black"
 CHROME = (176, 178, 182)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .canvas import UP, Canvas
-from .street import BEYOND, REACH, Street
+from ..drawing.canvas import UP, Canvas
+from ..street import BEYOND, REACH, Street
 
 WHITE, YELLOW = (198, 198, 194), (206, 168, 66)
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .camera import NEAR
-from .canvas import UP, Canvas
-from .street import Lot, Street, Thing
+from ..drawing.camera import NEAR
+from ..drawing.canvas import UP, Canvas
+from ..street import Lot, Street, Thing
 
 LEAVES = {
     "summer": [(92, 112, 44), (104, 122, 52), (80, 104, 50), (116, 124, 58), (92, 104, 60)],

@@ -4,11 +4,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from .camera import WIDTH
-from .canvas import Canvas
+from ..drawing.camera import WIDTH
+from ..drawing.canvas import Canvas
+from ..drawing.materials import pick
+from ..street import Lot, Street
 from .facades import building
-from .materials import pick
-from .street import Lot, Street
 from .windows import MIDDLE, NEAR_ONLY, Face
 
 BEHIND, CLOSING = 130, 36  # blocks of the skyline: behind the lots, and at the ends of the street

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .materials import pick
+from ..drawing.materials import pick
 from .windows import MIDDLE, NEAR_ONLY, Face, curtain_wall, glass, windows
 
 

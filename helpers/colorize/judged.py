@@ -1,0 +1,73 @@
+"""Tells gray, toned and color photos apart, and measures the error of a colored one."""
+
+import numpy as np
+import skimage.color  # loads its parts when they are used
+from PIL import Image
+
+from .. import color
+
+LOOK = 256  # pixels of the longer side of the copy on which a photo is judged
+# ab units around one tone per lightness. On 798 street photos of four sets, two in color had less.
+TONE_SPREAD = 2.5
+
+
+def shrunk(pixels: np.ndarray, longest: int = LOOK) -> np.ndarray:
+    """A copy of a picture (uint8, or H x W floats), its longer side at most `longest` pixels."""
+    height, width = pixels.shape[:2]
+    scale = min(1, longest / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+
+
+def kind(rgb: np.ndarray) -> str:
+    """Return `gray`, `toned` or `color` for a picture (H x W x 3, uint8).
+
+    Toned is a print in one tone, such as sepia: its ab are equal wherever L is equal, apart from
+    slow changes over the print, such as stains and fading. Grain and scanner noise average out in
+    the small copy on which this is judged.
+    """
+    small = shrunk(rgb)
+    if (small == small[..., :1]).all():
+        return "gray"
+    lightness, ab = color.split_lab(small)
+    if color.is_gray(ab):
+        return "gray"
+    level = np.rint(lightness / 4).astype(int).ravel()
+    flat = ab.reshape(-1, 2)
+    y, x = (axis.ravel() / max(lightness.shape) for axis in np.indices(lightness.shape))
+    place = np.stack([x, y, x * x, x * y, y * y], axis=-1)
+    place, flat = (_without_means(values, level) for values in (place, flat))
+    drift = place @ np.linalg.lstsq(place, flat, rcond=None)[0]
+    spread = np.sqrt(np.square(flat - drift).sum(axis=-1).mean())
+    return "toned" if spread <= TONE_SPREAD else "color"
+
+
+def _without_means(values: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Values (N x C) minus the mean of their level (N)."""
+    count = np.maximum(1, np.bincount(level))
+    means = [np.bincount(level, column) / count for column in values.T]
+    return values - np.stack(means, axis=-1)[level]
+
+
+def errors(rgb: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Errors of a colored picture against the ground truth (both H x W x 3, uint8), shrunk.
+
+    delta_e: mean CIEDE2000; rmse: of ab, per channel; delta_e_gray and rmse_gray: the same for
+    the ground truth without its color.
+    """
+    lab, true_lab = (np.dstack(color.split_lab(shrunk(picture))) for picture in (rgb, truth))
+    gray = true_lab * [1, 0, 0]
+    return {
+        "delta_e": float(skimage.color.deltaE_ciede2000(true_lab, lab).mean()),
+        "delta_e_gray": float(skimage.color.deltaE_ciede2000(true_lab, gray).mean()),
+        "rmse": float(np.sqrt(np.square(lab - true_lab)[..., 1:].mean())),
+        "rmse_gray": float(np.sqrt(np.square(true_lab[..., 1:]).mean())),
+    }
+
+
+def error_text(errors: dict[str, float]) -> str:
+    """The result of `errors` in a few words."""
+    return (
+        f"CIEDE2000 {errors['delta_e']:.1f} (gray {errors['delta_e_gray']:.1f}), "
+        f"ab RMSE {errors['rmse']:.1f} (gray {errors['rmse_gray']:.1f})"
+    )

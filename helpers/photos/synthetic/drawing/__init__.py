@@ -1,0 +1,1 @@
+"""How a street is seen and painted: camera, canvas, materials, light and weather."""

@@ -1,0 +1,1 @@
+"""What stands on a street, drawn piece by piece."""

@@ -1,0 +1,98 @@
+"""The training runs of the report: their recipes, photos, checkpoints and weights."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from training_samples import scenes, stored
+
+from helpers import results, training
+from helpers.model import street_unet
+from helpers.preprocessing import PreparedSet
+from helpers.training import STREET_UNET, Photos, fit, groups, headline, moving_average
+
+WIDTHS = (8, 8, 8, 8)
+
+
+def prepared(folder, name, photos=None, **rows):
+    """A prepared set; for each hash its split, and "extra" where it counts as such."""
+    table = pd.DataFrame({"sha256": list(rows), "split": [row.split()[0] for row in rows.values()]})
+    table["extra"] = ["extra" in row for row in rows.values()]
+    photos = photos or scenes(len(rows))
+    manifest = {"name": name, "size": [32, 32], "factor": 10}
+    return PreparedSet(
+        folder, photos.lightness, photos.ab, table, pd.DataFrame(), manifest, classes=None
+    )
+
+
+def test_the_reports_networks_use_the_profile_and_their_own_checkpoints(tmp_path):
+    rows = {f"t{i}": "train" for i in range(20)} | {f"v{i}": "validation" for i in range(6)}
+    here = prepared(tmp_path, "here", stored(26), **rows)
+    profile = replace(results.PROFILES["quick"], published_batches=6, epochs=3, patience=2)
+    run = SimpleNamespace(folder=tmp_path, profile=profile)
+    published = training.published(run, here, 7)
+    trained = training.colorize_cnn(run, here, 7)
+    assert published.batches == 6 and published.epochs.empty
+    assert len(trained.epochs) <= 3 and trained.epochs.best.sum() == 1
+    names = sorted(path.name for path in (tmp_path / "checkpoints").glob("*.pt"))
+    assert names == ["colorize_cnn-seed7.pt", "published-seed7.pt"]
+
+
+def test_weights_of_a_run_are_rewritten_when_the_training_changed(tmp_path):
+    here = prepared(tmp_path, "here", a="train", b="train", c="validation")
+
+    def trained(batches):
+        profile = SimpleNamespace(unet_batches=batches, unet_widths=WIDTHS)
+        return training.street_unet(SimpleNamespace(profile=profile, folder=tmp_path), here, seed=3)
+
+    first = trained(1)
+    written = first.path.stat().st_mtime_ns
+    assert trained(1).path.stat().st_mtime_ns == written
+    second = trained(2)
+    assert street_unet.load(second.path)[1]["key"] == second.fitted.key != first.fitted.key
+    assert set(first.points) == {"street_unet", "street_unet_accurate"}
+
+
+def test_extra_photos_train_and_all_that_trained_are_named_in_the_weights(tmp_path):
+    here = prepared(tmp_path, "here", a="train", b="train extra", c="validation", d="test")
+    away = prepared(tmp_path, "away", e="validation", f="train", g="test")
+    photos = groups(here, away)
+    assert photos.train.hashes == ("a",) and photos.validation.hashes == ("c",)
+    assert photos.extra.hashes == ("b", "f")
+    assert groups(here).extra.hashes == ("b",)
+    recipe = replace(STREET_UNET, batches=1, batch_size=4, widths=WIDTHS)
+    fitted = fit(recipe, photos.train, extra=photos.extra)
+    redder = Photos(photos.extra.lightness, photos.extra.ab + 9, hashes=photos.extra.hashes)
+    photos = replace(photos, extra=redder)
+    headline.write(tmp_path / "w.safetensors", fitted, photos, recipe, [here, away])
+    _, meta, _ = street_unet.load(tmp_path / "w.safetensors")
+    assert meta["training_photos"] == ["a", "b", "f"] and meta["data"] == ["here", "away"]
+    assert meta["validation_photos"] == ["c"]
+    assert meta["training_mean_ab"] == pytest.approx([0, -5])  # of the photos of here alone
+
+
+def test_a_set_without_photos_to_train_or_validate_on_is_refused(tmp_path):
+    for lacking in ("train", "validation"):
+        with pytest.raises(ValueError, match="no training or no validation photos"):
+            groups(prepared(tmp_path, "few", a=lacking, b="test"))
+
+
+def test_the_published_average_counts_zeros_before_the_first_batch():
+    losses = [10.0, 20.0, 30.0, 40.0]
+    np.testing.assert_allclose(moving_average(losses, 2), [5, 15, 25, 35])
+    np.testing.assert_allclose(moving_average(losses, 2, published=False), [15, 25, 35])
+    assert len(moving_average(range(375))) == 375
+    assert len(moving_average(range(375), published=False)) == 366
+    with pytest.raises(ValueError, match="do not fill one window"):
+        moving_average([1.0], published=False)
+
+
+def test_constant_losses_are_those_of_gray_and_of_the_training_mean():
+    photos, rows = stored(12), np.array([3, 8, 1])
+    judged = Photos(photos.lightness, photos.ab, rows)
+    losses = training.constant_losses(Photos(photos.lightness[4:], photos.ab[4:]), judged)
+    truth, mean = photos.ab[rows] - 128.0, photos.ab[4:].mean(axis=(0, 1, 2)) - 128.0
+    assert losses["gray"] == pytest.approx((truth**2).mean() / 255**2)
+    assert losses["mean"] == pytest.approx(((truth - mean) ** 2).mean() / 255**2)
