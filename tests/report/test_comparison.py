@@ -1,4 +1,4 @@
-"""Photos laid over each other: what the page gets, what the notebook shows, what is refused."""
+"""Photos laid over each other, on the page and in the notebook."""
 
 import base64
 import io
@@ -10,7 +10,7 @@ from page_samples import figure_output
 from PIL import Image
 
 from helpers import paths, results
-from helpers.plots import comparison
+from helpers.plots.comparison import comparison
 
 
 @pytest.fixture
@@ -26,9 +26,8 @@ def flat(*levels):
 
 def test_the_page_gets_every_photo_in_every_version_with_its_words(run):
     layers = {"gray": flat(50, 60)[..., 0], "output": flat(100, 110), "<truth>": flat(150, 160)}
-    shown = figure_output(
-        lambda: comparison.show(run, "grid", layers, ["first", "second"], "Two.", "Flat photos.")
-    )
+    drawing = comparison(layers, ["first", "second"], "grid", "Two.", "Flat photos.")
+    shown = figure_output(run, drawing)
     html = shown.metadata["image/jpeg"]["html"]
     assert re.findall(r'alt="([^"]*)"', html)[:3] == [
         "first: gray",
@@ -44,9 +43,8 @@ def test_the_page_gets_every_photo_in_every_version_with_its_words(run):
 
 
 def test_the_notebook_and_the_file_show_the_plain_grid(run):
-    shown = figure_output(
-        lambda: comparison.show(run, "grid", {"a": flat(0), "b": flat(255)}, ["x"], "C.", "A.")
-    )
+    drawing = comparison({"a": flat(0), "b": flat(255)}, ["x"], "grid", "C.", "A.")
+    shown = figure_output(run, drawing)
     assert shown.data["image/jpeg"]
     with Image.open(next(paths.FIGURES.rglob("grid.png"))) as picture:
         assert picture.width > 2 * 112
@@ -55,6 +53,6 @@ def test_the_notebook_and_the_file_show_the_plain_grid(run):
 @pytest.mark.parametrize(
     "layers", [{"a": flat(0)}, {"a": flat(0), "b": flat(0, 1)}, {"a": flat(0, 1), "b": flat(0, 1)}]
 )
-def test_layers_that_do_not_match_are_refused(run, layers):
+def test_layers_that_do_not_match_are_refused(layers):
     with pytest.raises(ValueError, match="grid"):
-        comparison.show(run, "grid", layers, ["x"], "C.", "A.")
+        comparison(layers, ["x"], "grid", "C.", "A.")
