@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """What all tests need: signals and threads as in a terminal, and memory that is given back."""
 
 import signal

@@ -96,7 +96,7 @@ def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str,
 def color_photo(job: Job, colorizer: Colorizer) -> Done:
     """Color one photo file and write the files of its job.
 
-    Raises what reading or writing raises, and BadPhotoError for any error in between.
+    Raises what reading raises, WriteError, and BadPhotoError for any error in between.
     """
     image = decode.opened(job.photo)
     with _room.for_pixels(image.width * image.height):
@@ -104,7 +104,7 @@ def color_photo(job: Job, colorizer: Colorizer) -> Done:
         del image
         try:
             return _color_scan(job, scan, colorizer)
-        except (OSError, MemoryError):
+        except (photo_files.WriteError, MemoryError):
             raise
         except Exception as error:  # the file was read, so it is not damaged
             raise decode.BadPhotoError(f"could not be colored ({error})") from error
@@ -198,6 +198,8 @@ def color_album(
     def attempt(job: Job) -> Done:
         try:
             return made(job)
+        except photo_files.WriteError as error:
+            return Done(job.photo, failure=str(error))
         except Exception as error:  # one photo's failure must not stop the others
             return Done(job.photo, failure=decode.reason(error))
 

@@ -5,6 +5,7 @@ XMP, comments, resolution, orientation (stored as before, with its tag) and colo
 old one. `Scan.losses` names what cannot be kept.
 """
 
+import errno
 import io
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,10 @@ OPTIONS = {
 }
 
 
+class WriteError(Exception):
+    """A file that could not be written, through no fault of the photo. Its text is the reason."""
+
+
 @dataclass
 class Scan:
     """A photo file: its pixels and everything else that it said."""
@@ -65,7 +70,7 @@ def read(image: Image.Image) -> Scan:
 def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
     """Write a picture (H x W x 3, uint8, sRGB, upright) as a file like that of `scan`.
 
-    JPEG and WebP are lossy: quality 95, JPEG with chroma at full size.
+    JPEG and WebP are lossy: quality 95, JPEG with chroma at full size. Raises WriteError.
     """
     image = Image.fromarray(rgb)
     if scan.profile and not _is_srgb(scan.profile):
@@ -76,14 +81,26 @@ def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
     options = OPTIONS[scan.format] | scan.metadata
     if scan.profile:
         options["icc_profile"] = scan.profile
-    with paths.whole(path) as part:
-        image.save(part, scan.format, **options)
+    _store(path, image, format=scan.format, **options)
 
 
 def write_picture(path: Path, pixels: np.ndarray) -> None:
-    """Write a picture (H x W or H x W x 3, uint8) in the format that its name asks for."""
-    with paths.whole(path) as part:
-        Image.fromarray(pixels).save(part, quality=92)
+    """Write a picture (H x W or H x W x 3, uint8) in the format of its name. Raises WriteError."""
+    format = Image.registered_extensions()[path.suffix]
+    _store(path, Image.fromarray(pixels), format=format, quality=92)
+
+
+def _store(path: Path, image: Image.Image, **options) -> None:
+    """Encode in memory, then write: Pillow's own writers overlook a full disk."""
+    encoded = io.BytesIO()
+    image.save(encoded, **options)
+    try:
+        with paths.whole(path) as part:
+            size = part.write_bytes(encoded.getbuffer())
+            if not size == part.stat().st_size == len(encoded.getbuffer()):
+                raise OSError(errno.ENOSPC, "written in part")
+    except OSError as error:
+        raise WriteError(f"could not be written: {decode.reason(error)}") from error
 
 
 def _losses(image: Image.Image) -> list[str]:

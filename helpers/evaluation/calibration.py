@@ -13,7 +13,7 @@ import torch
 from .. import color
 from ..intervals import bootstrap, interval
 from ..model import bins
-from ..model.street_unet import OperatingPoint, StreetUnet, ab_at_half, halve, posterior
+from ..model.street_unet import OperatingPoint, StreetUnet, ab_at_half, halve, posterior, to_size
 
 GROUPS = 10
 BATCH = 16  # photos in one pass
@@ -52,6 +52,14 @@ def maps(
         measured = (mean - true).square().sum(dim=1)
         found.append([x.numpy() for x in (bins.entropy(logs), expected / 2, measured / 2)])
     return tuple(np.concatenate(each) for each in zip(*found))
+
+
+@torch.inference_mode()
+def uncertainty(model: StreetUnet, lightness: np.ndarray) -> np.ndarray:
+    """Entropy (N x H x W, bits) of the plain posterior for lightness (uint8, N x H x W)."""
+    light = torch.from_numpy(color.load_lightness(lightness) / 100)[:, None]
+    bits = bins.entropy(posterior(model, light))[:, None]
+    return to_size(bits, *lightness.shape[1:])[:, 0].numpy()
 
 
 def calibration(

@@ -1,13 +1,16 @@
-"""How is it shown? Takes data and an axis, computes nothing. One module a chapter."""
+"""The one style of all figures. Modules of this room take data and compute nothing."""
 
 import matplotlib
 
 matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
-# Okabe and Ito (2008): told apart by readers of every color vision.
+# Okabe and Ito (2008): distinct for every kind of color vision.
 COLORS = {
     "truth": "#000000",
     "gray": "#8c8c8c",
@@ -17,7 +20,14 @@ COLORS = {
     "colorize_cnn": "#0072b2",
     "street_unet": "#009e73",
     "street_unet_accurate": "#e69f00",
+    # derived from the model of the same color, drawn with an open marker
+    "nearest_copy": "#882255",
+    "published_stretched": "#d55e00",
+    "colorize_cnn_scaled": "#0072b2",
+    "street_unet_shipped": "#009e73",
+    "street_unet_accurate_shipped": "#e69f00",
 }
+DERIVED = list(COLORS)[list(COLORS).index("nearest_copy") :]
 STYLE = {
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
@@ -47,3 +57,16 @@ def picture(axis, image, title: str = "") -> None:
     axis.imshow(image, cmap="gray", vmin=0, vmax=255)
     axis.set_title(title)
     axis.set_axis_off()
+
+
+def arms(value, low, high) -> np.ndarray:
+    """Lengths of error bars, 2 x N. A percentile interval may exclude its estimate."""
+    lengths = np.array([value - low, high - value], dtype=float).reshape(2, -1)
+    return np.nan_to_num(lengths).clip(min=0)
+
+
+def plain_log(axis: Axis) -> None:
+    """Marks 0.5, 1, 2, 5, 10 on a log scale instead of powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())

@@ -1,7 +1,6 @@
-"""How are several versions of the same photos laid over each other?
+"""Photos in several versions laid over each other, with a slider on the page.
 
-The page shows a slider that uncovers one version after the other, and without scripts the plain
-grid, which is also what the notebook and the file in figures/ show.
+Without scripts the page shows the plain grid, as the notebook and the file in figures/ do.
 """
 
 import base64
@@ -11,28 +10,28 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from .. import plots
-from ..results import Run
+from ..results import Drawing
+from . import new, picture
 
 
-def show(
-    run: Run, name: str, layers: dict[str, np.ndarray], titles: list[str], caption: str, alt: str
-) -> None:
-    """Show photos in several versions as the figure `name`, its caption and alternative text.
+def comparison(
+    layers: dict[str, np.ndarray], titles: list[str], name: str, caption: str, alt: str
+) -> Drawing:
+    """Photos in several versions as one figure, which the page shows as a slider.
 
-    `layers` maps what a version is called to N x H x W or N x H x W x 3 pictures of 8 bits, in
-    the order in which the slider uncovers them, such as gray, output, truth; `titles` has one
-    line a photo. Raises ValueError where the numbers of photos differ.
+    `layers` maps the name of a version to N x H x W or N x H x W x 3 pictures of 8 bits, in the
+    order in which the slider uncovers them, such as gray, output, ground truth. `titles` has one
+    line per photo. Raises ValueError if the numbers of photos differ.
     """
     counts = {len(pictures) for pictures in layers.values()} | {len(titles)}
     if len(counts) != 1 or len(layers) < 2:
-        raise ValueError(f"{name}: at least two layers and a title for each photo, all alike many")
+        raise ValueError(f"{name}: give two layers or more, with as many photos as titles each")
     count = counts.pop()
-    fig, axes = plots.new(count, len(layers), size=(1.6 * len(layers), 1.3 * count), squeeze=False)
+    figure, axes = new(count, len(layers), size=(1.6 * len(layers), 1.3 * count), squeeze=False)
     for column, (layer, pictures) in enumerate(layers.items()):
-        for row, picture in enumerate(pictures):
-            plots.picture(axes[row, column], picture, layer if row == 0 else "")
-    run.figure(fig, name, caption, alt, photo=True, html=_html(layers, titles, alt))
+        for row, image in enumerate(pictures):
+            picture(axes[row, column], image, layer if row == 0 else "")
+    return Drawing(figure, name, caption, alt, photo=True, html=_html(layers, titles, alt))
 
 
 def _html(layers: dict[str, np.ndarray], titles: list[str], alt: str) -> str:

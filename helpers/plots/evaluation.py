@@ -1,29 +1,20 @@
-"""Figures of 04_evaluation."""
+"""Figures of chapter 4, the evaluation."""
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from . import COLORS, new, picture
+from ..metrics import METRICS
+from ..results import Drawing
+from . import COLORS, DERIVED, arms, new, picture, plain_log
+from .comparison import comparison
 
-OTHERS = {
-    "nearest_copy": "#882255",
-    "colorize_cnn_scaled": "#0072b2",
-    "published_stretched": "#d55e00",
-    "street_unet_shipped": "#009e73",
-    "street_unet_accurate_shipped": "#e69f00",
-}  # as the model they are made from, told apart by an open marker
+ERROR = "error relative to gray"
 
 
-def pictures(columns: dict[str, np.ndarray], rows: list[str] | None = None) -> Figure:
-    """Pictures side by side: a column a title, a row a photo.
-
-    columns: per title N pictures, N x H x W (gray) or N x H x W x 3, 8 bits, all of one size.
-    rows: a label for each photo.
-    """
+def _pictures(columns: dict[str, np.ndarray], rows: list[str] | None = None) -> Figure:
+    """Pictures side by side: a column a title, a row a photo, all of one size, 8 bits."""
     count = len(next(iter(columns.values())))
     size = (1.3 * len(columns) + 0.3 * bool(rows), 1.04 * count + 0.3)
     figure, axes = new(count, len(columns), size, squeeze=False)
@@ -37,52 +28,93 @@ def pictures(columns: dict[str, np.ndarray], rows: list[str] | None = None) -> F
     return figure
 
 
-def fidelity_and_color(results: dict[str, dict]) -> Figure:
-    """Error (logarithmic) against chroma for every model of results["metrics"], with intervals.
+def samples(columns: dict[str, np.ndarray]) -> Drawing:
+    """Test photos as gray, ground truth and outputs; N x H x W (x 3), 8 bits, by title."""
+    return Drawing(
+        _pictures(columns),
+        "samples",
+        "Test photos chosen by rule. The column marked x n is stretched until the largest ab is "
+        "50. Uncertainty is the entropy of street_unet's distribution; brighter is less certain.",
+        "Six street photos, one per row: gray, ground truth, the report's network as it is and "
+        "stretched to vivid reds and blues, the same network trained longer, street_unet, and a "
+        "map of street_unet's uncertainty.",
+        photo=True,
+    )
 
-    `mean` is drawn as a large open mark, since the report's network comes to lie upon it.
-    """
+
+def slider(layers: dict[str, np.ndarray]) -> Drawing:
+    """The same photos laid over each other; N x H x W x 3, 8 bits, by version."""
+    count = len(next(iter(layers.values())))
+    return comparison(
+        layers,
+        [f"photo {number + 1}" for number in range(count)],
+        "comparison",
+        "The same photos over each other: gray, street_unet at its colorful operating point, and "
+        "ground truth.",
+        "Six street photos in three versions: gray, colored by street_unet, and ground truth.",
+    )
+
+
+def best_and_worst(columns: dict[str, np.ndarray], rmse: np.ndarray) -> Drawing:
+    """Photos with the least and the most error; `rmse` (ab units) labels the rows."""
+    return Drawing(
+        _pictures(columns, [f"RMSE {value:.1f}" for value in rmse]),
+        "best_and_worst",
+        "The three test photos with the least and the three with the most squared error.",
+        "Six street photos, one per row: ground truth, gray, and the output of three networks, "
+        "with the RMSE of street_unet beside each row.",
+        photo=True,
+    )
+
+
+def fidelity_and_color(results: dict[str, dict]) -> Drawing:
+    """Error (logarithmic) against chroma for every model of results["metrics"], with intervals."""
     figure, axis = new(size=(6.4, 4.2))
     axis.axhline(1, color=COLORS["gray"], linewidth=1)
     axis.axvline(1, color=COLORS["truth"], linewidth=1, linestyle=":")
     for model, values in results.items():
         x, y = values["chroma_ratio"], values["mse_vs_gray"]
-        derived = model in OTHERS
+        derived, mean = model in DERIVED, model == "mean"
         axis.errorbar(
-            x, y, fmt="D" if model == "mean" else "s" if derived else "o",
-            xerr=_arms(x, values["chroma_ratio_low"], values["chroma_ratio_high"]),
-            yerr=_arms(y, values["mse_vs_gray_low"], values["mse_vs_gray_high"]),
+            x, y, fmt="D" if mean else "s" if derived else "o",
+            xerr=arms(x, values["chroma_ratio_low"], values["chroma_ratio_high"]),
+            yerr=arms(y, values["mse_vs_gray_low"], values["mse_vs_gray_high"]),
             color=_color(model),
-            markerfacecolor="none" if model == "mean" else "white" if derived else _color(model),
-            linewidth=1, markersize=9 if model == "mean" else 5, label=model,
+            # large and open, since the report's network lies upon it
+            markerfacecolor="none" if mean else "white" if derived else _color(model),
+            linewidth=1, markersize=9 if mean else 5, label=model,
         )  # fmt: skip
-    axis.set(
-        xlabel="mean chroma, share of the truth's", ylabel="square error, multiples of gray's",
-        yscale="log",
-    )  # fmt: skip
-    _plain_log(axis.yaxis)
+    axis.set(xlabel=METRICS["chroma_ratio"].label, ylabel=ERROR, yscale="log")
+    plain_log(axis.yaxis)
     axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    return figure
+    return Drawing(
+        figure,
+        "fidelity_and_color",
+        "Error relative to gray against chroma relative to ground truth, with 95% confidence "
+        "intervals. A good model is low and near the dotted line. The gray line marks the error "
+        "of leaving the photo gray. The axis of the error is logarithmic.",
+        "A scatter plot of all models with their intervals: mean chroma relative to ground truth "
+        "to the right, error relative to gray upward, on a logarithmic axis. Gray itself is at "
+        "zero and one.",
+    )
 
 
 def where_error_sits(
     by_chroma: dict[str, pd.DataFrame], by_height: dict[str, pd.DataFrame]
-) -> Figure:
+) -> Drawing:
     """Two panels from tables of failures.by_group, per model: true chroma, height in the picture.
 
-    Left the error as multiples of gray's, log scale, with 95 % intervals; right the RMSE in each
-    band of rows, from the top of the picture to its bottom.
+    Left the error relative to gray, log scale, with intervals; right the RMSE in each band of
+    rows, from the top of the picture to its bottom.
     """
     figure, (left, right) = new(1, 2, (7.6, 3.6))
     for shift, (model, table) in enumerate(by_chroma.items()):
         x, y = np.arange(len(table)) + 0.1 * shift, table.mse_vs_gray
-        arms = _arms(y, table.mse_vs_gray_low, table.mse_vs_gray_high)
-        left.errorbar(x, y, arms, fmt="o-", markersize=3, color=_color(model), label=model)
+        lengths = arms(y, table.mse_vs_gray_low, table.mse_vs_gray_high)
+        left.errorbar(x, y, lengths, fmt="o-", markersize=3, color=_color(model), label=model)
     left.axhline(1, color=COLORS["gray"], linewidth=1)
-    left.set(
-        yscale="log", xlabel="true chroma, ab units", ylabel="square error, multiples of gray's"
-    )
-    _plain_log(left.yaxis)
+    left.set(yscale="log", xlabel="true chroma, ab units", ylabel=ERROR)
+    plain_log(left.yaxis)
     names = next(iter(by_chroma.values())).index
     left.set_xticks(range(len(names)), names)
     left.legend(fontsize=8)
@@ -94,41 +126,63 @@ def where_error_sits(
     right.set(xlabel="RMSE per channel, ab units", ylabel="height in the picture", ylim=(0, 1))
     right.set_yticks([0, 0.5, 1], ["bottom", "middle", "top"])
     right.legend(fontsize=8)
-    return figure
+    return Drawing(
+        figure,
+        "where_error_sits",
+        "Left: error relative to gray by true chroma, with 95% confidence intervals. Right: RMSE "
+        "by height in the picture.",
+        "Two line charts for three networks: the error relative to gray by the true chroma of a "
+        "pixel, with a line at one, and the RMSE by height in the picture, beside that of gray.",
+    )
 
 
-def by_class(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Error of each class of surface as multiples of gray's, per model, with 95 % intervals."""
+def by_class(tables: dict[str, pd.DataFrame]) -> Drawing:
+    """Error relative to gray for each class of surface, per model, with intervals."""
     names = next(iter(tables.values())).index
     figure, axis = new(size=(6.4, 0.3 * len(names) + 1))
     for shift, (model, table) in enumerate(tables.items()):
         x, y = table.mse_vs_gray, np.arange(len(names)) + 0.2 * shift
-        arms = _arms(x, table.mse_vs_gray_low, table.mse_vs_gray_high)
-        axis.errorbar(x, y, xerr=arms, fmt="o", markersize=4, color=_color(model), label=model)
+        lengths = arms(x, table.mse_vs_gray_low, table.mse_vs_gray_high)
+        axis.errorbar(x, y, xerr=lengths, fmt="o", markersize=4, color=_color(model), label=model)
     axis.axvline(1, color=COLORS["gray"], linewidth=1)
-    axis.set(xlabel="square error, multiples of gray's", xscale="log")
-    _plain_log(axis.xaxis)
+    axis.set(xlabel=ERROR, xscale="log")
+    plain_log(axis.xaxis)
     axis.set_yticks(range(len(names)), names)
     axis.invert_yaxis()
     axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    return figure
+    return Drawing(
+        figure,
+        "error_by_class",
+        "Error relative to gray by class of surface on rendered streets, with 95% confidence "
+        "intervals. Left of the line a network is better than gray.",
+        "Points with intervals for each class of surface and three networks, around the line at "
+        "one that marks the error of leaving the photo gray.",
+    )
 
 
-def _plain_log(axis: Axis) -> None:
-    """Marks 0.5, 1, 2, 5, 10 on a log scale instead of powers of ten."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _color(model: str) -> str:
-    return COLORS.get(model) or OTHERS.get(model, "#444444")
-
-
-def _arms(value, low, high) -> np.ndarray:
-    """Lengths of an error bar; a percentile interval may leave its estimate outside."""
-    lengths = np.array([value - low, high - value], dtype=float).reshape(2, -1)
-    return np.nan_to_num(lengths).clip(min=0)
+def calibration(table: pd.DataFrame) -> Drawing:
+    """Measured against expected error of groups of pixels, with intervals."""
+    figure, axis = new(size=(4.6, 3.8))
+    lengths = arms(table.measured, table.measured_low, table.measured_high)
+    axis.errorbar(
+        table.expected, table.measured, lengths, fmt="o-", markersize=4,
+        color=COLORS["street_unet"], label="a tenth of the pixels each",
+    )  # fmt: skip
+    most = 1.05 * max(table.expected.max(), table.measured_high.max())
+    axis.plot([0, most], [0, most], ":", color=COLORS["truth"], label="measured = expected")
+    axis.set(xlim=(0, most), ylim=(0, most))
+    axis.set(xlabel="expected RMSE, ab units", ylabel="measured RMSE, ab units")
+    axis.legend()
+    below = int((table.measured < table.expected).sum())
+    return Drawing(
+        figure,
+        "calibration",
+        "Measured against expected error of street_unet's mean color. Each point is a tenth of "
+        "the pixels, with its 95% confidence interval over places. Above the dotted line the "
+        "network is overconfident.",
+        "Ten points with intervals and a dotted diagonal, expected error to the right, measured "
+        f"error upward: {below} of the ten lie below the diagonal.",
+    )
 
 
 def heat(values: np.ndarray, most: float) -> np.ndarray:
@@ -136,17 +190,5 @@ def heat(values: np.ndarray, most: float) -> np.ndarray:
     return colormaps["cividis"](values / most, bytes=True)[..., :3]
 
 
-def calibration(table: pd.DataFrame) -> Figure:
-    """Measured against expected error of groups of pixels, with 95 % intervals."""
-    figure, axis = new(size=(4.6, 3.8))
-    arms = _arms(table.measured, table.measured_low, table.measured_high)
-    axis.errorbar(
-        table.expected, table.measured, arms, fmt="o-", markersize=4,
-        color=COLORS["street_unet"], label="a tenth of the pixels each",
-    )  # fmt: skip
-    most = 1.05 * max(table.expected.max(), table.measured_high.max())
-    axis.plot([0, most], [0, most], ":", color=COLORS["truth"], label="as expected")
-    axis.set(xlim=(0, most), ylim=(0, most))
-    axis.set(xlabel="RMSE that the network expects, ab units", ylabel="RMSE measured, ab units")
-    axis.legend()
-    return figure
+def _color(model: str) -> str:
+    return COLORS.get(model, "#444444")

@@ -1,12 +1,11 @@
 """Figures of chapter 5, the explorations, with their captions. Computes nothing."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from ..metrics import METRICS
 from ..results import Drawing
-from . import COLORS, new
+from . import COLORS, arms, new
 
 MSE, L1 = COLORS["colorize_cnn"], COLORS["published"]
 ERROR, CHROMA = METRICS["mse_vs_gray"].label, METRICS["chroma_ratio"].label
@@ -217,7 +216,7 @@ def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
             axis.errorbar(
                 row.chroma_ratio,
                 row.mse_vs_gray,
-                _arms(row),
+                arms(row.mse_vs_gray, row.mse_vs_gray_low, row.mse_vs_gray_high),
                 fmt=marker,
                 color=shade,
                 linewidth=1,
@@ -244,7 +243,7 @@ def unet_more(panels: dict[str, pd.DataFrame], source: str) -> Drawing:
         axis.errorbar(
             table.value,
             table.mse_vs_gray,
-            _arms(table),
+            arms(table.mse_vs_gray, table.mse_vs_gray_low, table.mse_vs_gray_high),
             fmt="o-",
             markersize=4,
             color=COLORS["street_unet"],
@@ -257,12 +256,6 @@ def unet_more(panels: dict[str, pd.DataFrame], source: str) -> Drawing:
     caption = f"Error relative to gray against {', '.join(names)}; 95% intervals; {source}."
     ends = "; ".join(f"{name}, {e.iloc[0]:.2f} to {e.iloc[-1]:.2f}" for name, e in names.items())
     return Drawing(figure, "unet_more", caption, f"One panel each, {ERROR} upward: {ends}.")
-
-
-def _arms(table: pd.DataFrame) -> np.ndarray:
-    """Lengths of the error bars; rounding may have made them negative."""
-    error = table.mse_vs_gray
-    return np.clip([error - table.mse_vs_gray_low, table.mse_vs_gray_high - error], 0, None)
 
 
 def _short(number: float) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -339,18 +340,54 @@ def test_a_photo_that_vanishes_is_reported(weights, photos, tmp_path):
     assert "no such file" in failures["street.png"]
 
 
-def test_a_full_disk_is_told_and_nothing_half_written(run, photos, tmp_path, monkeypatch):
-    save = Image.Image.save
+@pytest.fixture
+def full_disk():
+    """Files cannot grow beyond 1,500 bytes inside this context."""
 
-    def full(self, part, *args, **options):
-        save(self, part, *args, **options)
-        if Path(part).name == "square.jpg":
-            raise OSError(28, "No space left on device")
+    @contextmanager
+    def limited():
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1500, most))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
-    monkeypatch.setattr(Image.Image, "save", full)
+    resource = pytest.importorskip("resource", reason="limits differ there")
+    return limited
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
+def test_on_a_full_disk_no_half_file_gets_a_name_and_no_photo_is_blamed(
+    run, tmp_path, full_disk, ending
+):
+    album, output = tmp_path / "album", tmp_path / "colored"
+    album.mkdir()
+    for number in range(2):
+        Image.fromarray(scene(seed=number)).save(album / f"{number}.{ending}")
+    with full_disk():
+        status, said, complaint = run(album, "--compare")
+    assert status == 1 and "colored 0 of 2" in said
+    assert complaint.count("could not be written: the disk is full") == 2
+    assert "damaged" not in complaint and files(output) == []
+    assert run(album, "--keep")[0] == 0
+    for path in output.iterdir():
+        Image.open(path).load()
+
+
+@pytest.mark.skipif(ROOT or sys.platform == "win32", reason="root may write everywhere")
+def test_a_folder_without_permission_is_a_failure_to_write(run, photos, tmp_path):
+    (tmp_path / "colored").mkdir(mode=0o500)
+    status, _, complaint = run(photos)
+    assert status == 1 and complaint.count("could not be written: no permission") == 3
+
+
+def test_a_file_in_the_place_of_a_folder_is_a_failure_to_write(run, photos, tmp_path):
+    (tmp_path / "colored").mkdir()
+    (tmp_path / "colored" / "1931").write_text("mine")
     status, said, complaint = run(photos)
-    assert status == 1 and "colored 2 of 3" in said and "the disk is full" in complaint
-    assert [p.name for p in (tmp_path / "colored").iterdir() if p.suffix != ".png"] == ["1931"]
+    assert status == 1 and "colored 2 of 3" in said
+    assert "church.png: could not be written: " in complaint and "damaged" not in complaint
 
 
 @pytest.mark.parametrize(

@@ -144,23 +144,6 @@ def test_black_and_white_alone_are_told_to_hold_no_color(tmp_path):
     assert len(scan.losses) == 1 and "hold no color" in scan.losses[0]
 
 
-def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
-    scan = saved(tmp_path / "in.png", photo(1))
-    there = tmp_path / "there.png"
-    there.write_bytes(b"precious")
-
-    def full(self, part, *args, **options):
-        part.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Image.Image, "save", full)
-    with pytest.raises(OSError) as error:
-        photo_files.write(there, scan.rgb, scan)
-    assert "disk is full" in decode.reason(error.value)
-    assert there.read_bytes() == b"precious"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", "there.png"]
-
-
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 def test_comments_stay_and_captions_in_iptc_are_told(tmp_path, format):
     path = tmp_path / "photo"
