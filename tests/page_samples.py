@@ -1,6 +1,7 @@
 """Small executed notebooks with everything a page can hold, made without a kernel."""
 
 from contextlib import contextmanager
+from unittest import mock
 
 import nbformat
 import numpy as np
@@ -15,12 +16,10 @@ from helpers.report import environment, page
 STEMS = ("03_training", "04_evaluation")
 
 
-def figure_output(draw) -> nbformat.NotebookNode:
-    """What the notebook keeps of a figure that `draw` shows."""
-    from unittest import mock
-
+def figure_output(run: results.Run, drawing: results.Drawing) -> nbformat.NotebookNode:
+    """The output of the cell that shows a drawing."""
     with mock.patch("IPython.display.display") as display:
-        draw()
+        run.figure(drawing)
     return v4.new_output(
         "display_data", display.call_args.args[0], metadata=display.call_args.kwargs["metadata"]
     )
@@ -30,7 +29,7 @@ def line(run: results.Run, name: str, caption: str) -> nbformat.NotebookNode:
     """A figure with a falling line."""
     figure, axis = plots.new()
     axis.plot(np.linspace(10, 1, 60) ** 2)
-    return figure_output(lambda: run.figure(figure, name, caption, "A falling line."))
+    return figure_output(run, results.Drawing(figure, name, caption, "A falling line."))
 
 
 def code(source: str, *outputs, tags=(), name="cell") -> nbformat.NotebookNode:
@@ -81,16 +80,13 @@ def evaluation(run: results.Run) -> nbformat.NotebookNode:
     truth = numbers.integers(0, 255, (4, 88, 112, 3), dtype=np.uint8)
     gray = truth.mean(axis=-1).astype(np.uint8)
     layers = {"gray": gray, "output": truth // 2, "truth": truth}
-    samples = figure_output(
-        lambda: run.figure(
-            comparison(layers, list("ABCD"), "samples", "Photos by rule.", "Gray, output, truth.")
-        )
-    )
+    words = ("samples", "Photos by rule.", "Gray, output and truth.")
+    samples = figure_output(run, comparison(layers, list("ABCD"), *words))
     judged = v4.new_output("stream", name="stdout", text="fails    vibrant\n         0.200\n")
     return v4.new_notebook(
         cells=[
             prose("# 4. Evaluation\n\nHow good is it?", "title"),
-            code("run.figure(samples)", samples, name="samples"),
+            code("run.figure(plots.samples(photos))", samples, name="samples"),
             prose("## The table", "table"),
             code("frame", table(), name="frame"),
             code("print(1)", v4.new_output("stream", name="stdout", text="PASS\n"), name="print"),

@@ -1,4 +1,4 @@
-"""Photos laid over each other: what the page gets, what the notebook shows, what is refused."""
+"""Photos laid over each other, on the page and in the notebook."""
 
 import base64
 import io
@@ -26,9 +26,8 @@ def flat(*levels):
 
 def test_the_page_gets_every_photo_in_every_version_with_its_words(run):
     layers = {"gray": flat(50, 60)[..., 0], "output": flat(100, 110), "<truth>": flat(150, 160)}
-    shown = figure_output(
-        lambda: run.figure(comparison(layers, ["first", "second"], "grid", "Two.", "Flat photos."))
-    )
+    drawing = comparison(layers, ["first", "second"], "grid", "Two.", "Flat photos.")
+    shown = figure_output(run, drawing)
     html = shown.metadata["image/jpeg"]["html"]
     assert re.findall(r'alt="([^"]*)"', html)[:3] == [
         "first: gray",
@@ -44,9 +43,8 @@ def test_the_page_gets_every_photo_in_every_version_with_its_words(run):
 
 
 def test_the_notebook_and_the_file_show_the_plain_grid(run):
-    shown = figure_output(
-        lambda: run.figure(comparison({"a": flat(0), "b": flat(255)}, ["x"], "grid", "C.", "A."))
-    )
+    drawing = comparison({"a": flat(0), "b": flat(255)}, ["x"], "grid", "C.", "A.")
+    shown = figure_output(run, drawing)
     assert shown.data["image/jpeg"]
     with Image.open(next(paths.FIGURES.rglob("grid.png"))) as picture:
         assert picture.width > 2 * 112

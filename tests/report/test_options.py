@@ -1,4 +1,4 @@
-"""What bad use gets: one clear sentence with the remedy, and exit status 2."""
+"""Wrong options get one sentence with the remedy and exit status 2; so does run_all.sh."""
 
 import shutil
 import subprocess
@@ -39,13 +39,13 @@ def test_a_missing_folder_is_named(capsys, tmp_path):
 
 def test_an_empty_folder_holds_no_photo(capsys, tmp_path):
     (tmp_path / "notes.txt").touch()
-    assert "holds no photo (.jpeg, .jpg" in complaint(capsys, "--data", str(tmp_path))
+    assert "holds no photo (.j" in complaint(capsys, "--data", str(tmp_path))
 
 
 def test_a_file_is_no_folder(capsys, tmp_path):
     photo = tmp_path / "photo.jpg"
     photo.touch()
-    assert "name the folder" in complaint(capsys, "--extra", str(photo))
+    assert "give the folder" in complaint(capsys, "--extra", str(photo))
 
 
 def test_unknown_options_and_profiles_list_the_known_ones(capsys):
@@ -74,7 +74,7 @@ def test_a_disk_without_room_is_told_before_anything_is_made(capsys, monkeypatch
 def test_the_check_needs_nothing_but_python_itself():
     code = (
         "import sys; sys.modules.update(dict.fromkeys(['numpy','torch','tqdm'])); "
-        "import helpers.options as o; o.parse(['--profile', 'full'])"
+        "import helpers.report.options as o; o.parse(['--profile', 'full'])"
     )
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=paths.ROOT, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
@@ -94,27 +94,67 @@ def test_a_python_too_old_is_told_with_the_remedy(tmp_path):
     assert "needs Python 3.11 or newer" in done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="run_all.sh needs bash")
-def test_without_a_network_installing_fails_in_one_sentence_and_names_the_log(tmp_path):
-    clone = tmp_path / "clone"
-    (clone / "helpers").mkdir(parents=True)
-    for name in ("run_all.sh", "requirements.txt", "pyproject.toml"):
-        shutil.copy(paths.ROOT / name, clone)
-    for name in ("__init__.py", "options.py", "paths.py"):
-        shutil.copy(paths.ROOT / "helpers" / name, clone / "helpers")
-    (clone / "requirements.txt").write_text("no-such-package==1.0\n")
-    closed = {
+@pytest.fixture
+def clone(tmp_path):
+    """A copy of what run_all.sh needs to install, with a package that does not exist."""
+    if not shutil.which("bash"):
+        pytest.skip("run_all.sh needs bash")
+    made = tmp_path / "clone"
+    made.mkdir()
+    for name in ("run_all.sh", "pyproject.toml"):
+        shutil.copy(paths.ROOT / name, made)
+    shutil.copytree(paths.HELPERS, made / "helpers", ignore=shutil.ignore_patterns("__pycache__"))
+    (made / "requirements.txt").write_text("no-such-package==1.0\n")
+    return made
+
+
+def run_all(clone, *arguments, **options_set) -> subprocess.CompletedProcess:
+    """./run_all.sh without a network."""
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PYTHON": sys.executable,
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
         "PIP_RETRIES": "0",
         "PIP_CONFIG_FILE": "/dev/null",
     }
-    done = subprocess.run(
-        [clone / "run_all.sh"],
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "PYTHON": sys.executable} | closed,
-        capture_output=True,
-        text=True,
-    )
+    command = [clone / "run_all.sh", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, **options_set)
+
+
+def test_without_a_network_installing_fails_in_one_sentence_and_names_the_log(clone):
+    done = run_all(clone)
     assert done.returncode == 1
-    assert "is there a network" in done.stderr.splitlines()[-1]
+    assert "Check the network" in done.stderr.splitlines()[-1]
     assert "build/logs/install.log" in done.stderr.splitlines()[-1]
-    assert not (clone / "build" / ".installing").exists()
+
+
+def test_only_one_run_installs_and_a_lock_of_a_dead_run_is_none(clone):
+    fcntl = pytest.importorskip("fcntl")
+    (clone / "build").mkdir()
+    with (clone / "build" / ".installing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run_all(clone)
+        assert done.returncode == 1 and "Another run is installing" in done.stderr
+    assert "Another run" not in run_all(clone).stderr
+
+
+def test_a_link_to_a_gone_environment_is_named(clone):
+    (clone / ".venv").symlink_to(clone / "gone")
+    done = run_all(clone)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert ".venv is a link to a folder that is gone" in done.stderr
+
+
+def test_help_ends_with_0_and_a_folder_that_looks_like_it_does_not(clone):
+    assert run_all(clone, "--help").returncode == 0
+    done = run_all(clone, "--data", "pics -h x")
+    assert done.returncode == 2 and "there is no such folder" in done.stderr
+
+
+def test_code_in_the_folder_of_the_caller_is_not_run(clone, tmp_path):
+    there = tmp_path / "there"
+    for name in ("helpers/__init__.py", "helpers/report/__init__.py", "random.py", "argparse.py"):
+        (there / name).parent.mkdir(parents=True, exist_ok=True)
+        (there / name).write_text("raise SystemExit('wrong code')")
+    done = run_all(clone, "--images", "2", cwd=there)
+    assert done.returncode == 2 and "too few to split" in done.stderr

@@ -43,8 +43,8 @@ def test_rows_numbered_in_another_order_and_rows_that_span_keep_their_numbers():
 @pytest.mark.parametrize(
     ("measured", "verdict", "text"),
     [
-        (5.95e-4, "fails", "misses the band by 0.8 %"),
-        (7.07e-4, "fails", "misses the band by 1.0 %"),
+        (5.95e-4, "fails", "misses the band by 0.8%"),
+        (7.07e-4, "fails", "misses the band by 1.0%"),
         (9e-4, "fails", ""),
         (6.5e-4, "holds", ""),
     ],

@@ -1,4 +1,4 @@
-"""The page: what is on it, and what stops it."""
+"""The content of the page, and the faults that stop its build."""
 
 import base64
 import re
@@ -56,8 +56,8 @@ def test_every_claim_stands_in_the_table_with_its_verdicts_and_evidence(html, ma
 
 def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_there(html):
     abstract = text_of(html).split("What held and what did not")[0]
-    assert "(published) comes to 1.04 (1.02–1.06, worse than gray), with 12 % of the" in abstract
-    assert "95 % intervals over places and trainings" in abstract
+    assert "(published) reaches 1.04 (1.02–1.06, worse than gray), with 12% of the" in abstract
+    assert "95% confidence intervals over places and training runs" in abstract
     assert "This run (600 photos of rendered streets at 150 places, each network tr" in abstract
     assert "recorded full run: 1,400 Street View thumbnails at 350 places, each" in abstract
     assert "trained with 3 seeds" in abstract
@@ -78,8 +78,8 @@ def test_the_opening_counts_verdicts_for_both_runs_and_names_what_fails(html, ma
     for claims in (here, past):
         said = [c["verdict"] for c in claims]
         holds, fails, unclear = (said.count(word) for word in ("holds", "fails", "unclear"))
-        assert f"{holds} hold, {fails} fail and {unclear} stay unclear" in abstract
-    assert "“Vibrant color” fails here, with 20 % of the true colorfulness" in abstract
+        assert f"{holds} hold, {fails} fail and {unclear} are unclear" in abstract
+    assert "“Vibrant color” fails here, with 20% of the true colorfulness" in abstract
     failing = html.split('<details class="failed">')[1].split("</details>")[0]
     assert 'href="#claim-vibrant"' in failing and "level_7e4" not in failing
 
@@ -102,9 +102,9 @@ def test_the_abstract_names_the_second_model_once_it_is_measured(made, tmp_path)
     results.save(tmp_path / "synthetic-quick" / "results.json", changed)
     built = page.build(tmp_path / "synthetic-quick", books, tmp_path / "page.html")
     text = text_of(built.read_text())
-    assert "street_unet, comes to 0.550 (0.550–0.600, better than gray)" in text
+    assert "street_unet, reaches 0.550 (0.550–0.600, better than gray)" in text
     assert "shipped weights, colorful" in text
-    assert "their colorful setting to 0.950 (0.880–1.03, not told apart from gray)" in text
+    assert "0.950 (0.880–1.03, not distinguishable from gray) at the colorful one" in text
 
 
 def test_a_verdict_stands_below_its_cell_with_how_it_was_found(html):
@@ -169,7 +169,7 @@ def test_times_are_those_of_notebooks_and_trainings_with_totals(html):
     footer = text_of("</nav>" + html.split('<footer id="about">')[1])
     assert "03_training15.5Total15.5" in footer.replace(" ", "")
     assert "published12.0Total12.0" in footer.replace(" ", "")
-    assert "The trainings are part of it." in footer
+    assert "It includes the training times." in footer
     assert "step_kernel_9" not in footer
 
 
@@ -183,8 +183,18 @@ def test_the_footer_names_what_took_longest(made, tmp_path):
     results.save(tmp_path / "synthetic-quick" / "results.json", changed)
     built = page.build(tmp_path / "synthetic-quick", books, tmp_path / "page.html")
     footer = text_of("</nav>" + built.read_text().split('<footer id="about">')[1])
-    longest = "Of the chapters 04_evaluation took longest, of the trainings published."
-    assert f"less than the total. {longest}" in footer
+    assert "so the run took less than the total." in footer
+    assert "The longest chapter was 04_evaluation." in footer
+    assert "The longest training run was published." in footer
+
+
+def test_recorded_benchmarks_stand_in_the_appendix_and_in_the_side_bar(html):
+    appendix = html.split('<h2 id="appendix">')[1].split("</section>")[0]
+    assert '<a href="#appendix">' in html.split("</nav>")[0]
+    for name in ("cost", "precision"):
+        assert f"data/measured/{name}.json" in appendix
+        assert f'aria-labelledby="caption-{name}"' in appendix or f'id="caption-{name}"' in appendix
+    assert appendix.count("<table") == 2 and "bfloat16" in appendix and "62,058" in appendix
 
 
 def test_a_chapter_can_be_saved_as_a_notebook_without_outputs(html):
@@ -223,7 +233,7 @@ UNFIT = {
     "a key that was not filled": prose("It is {{metrics gray}}.", "braces"),
     "link to nowhere: #fig-nowhere": prose("See [it](#fig-nowhere).", "figure"),
     "link to nowhere: #04_evaluation-Not": prose("See [it](#Not).", "heading"),
-    "link to nowhere, for the page is one file": prose("See [it](other.html).", "file"),
+    "a link to another file, but the page is one file": prose("See [it](other.html).", "file"),
     "network: https://example.org/a": prose("See [it](https://example.org/a).", "network"),
     "network: //example.org/b": prose("![a picture](//example.org/b)", "image"),
     "leftover TeX: Half": prose("Half a formula: \\alpha", "tex"),

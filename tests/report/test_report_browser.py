@@ -1,4 +1,4 @@
-"""The page in a real browser: no request, no error, usable by mouse, keyboard and on paper."""
+"""The page in a browser: no request, no error, usable by mouse, keyboard and on paper."""
 
 import re
 import shutil
@@ -118,7 +118,7 @@ def test_the_slider_moves_by_mouse_and_by_keyboard(visit):
     assert slider.get_attribute("aria-valuetext") == "gray"
     assert layers.evaluate_all(hidden) == [0, 100, 100]
     slider.press("ArrowRight")
-    assert slider.get_attribute("aria-valuetext") == "output over gray, 5 %"
+    assert slider.get_attribute("aria-valuetext") == "output over gray, 5%"
     assert layers.evaluate_all(hidden) == [0, 95, 100]
 
 
