@@ -83,11 +83,21 @@ def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
         image.draft(None, (image.width // scale, image.height // scale))
         if image.size != wanted:
             raise BadPhotoError(f"the decoder gave {image.size}, not {wanted}")
-    if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
-        raise BadPhotoError("32 bits a channel, whose range is unknown: save it with 8 or 16")
-    profile = image.info.get("icc_profile")
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
+    return srgb(image)
+
+
+def srgb(image: Image.Image) -> Image.Image:
+    """Convert a Pillow picture of any mode to 8-bit sRGB, transparent parts white.
+
+    Raises BadPhotoError for modes whose range or meaning is unknown.
+    """
+    if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
+        raise BadPhotoError("32 bits a channel, whose range is unknown: save it with 8 or 16")
+    if image.mode == "LAB":
+        raise BadPhotoError("LAB colors, which are not supported: convert it to RGB")
+    profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
         deep = np.asarray(image).astype(np.float64)
         image = Image.fromarray(np.rint(deep / 257).clip(0, 255).astype(np.uint8))
