@@ -58,9 +58,13 @@ def read(image: Image.Image) -> Scan:
     format = "JPEG" if image.format == "MPO" else image.format
     losses = _losses(image)
     profile = image.info.get("icc_profile")
-    if profile and (image.mode not in ("RGB", "RGBA", "P") or not _writable(profile)):
-        losses.append("its color profile cannot hold these colors, so they are written as sRGB")
-        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    if profile:
+        if decode.transform(image.mode, profile) is None:
+            losses.append("its color profile cannot be used, so it was read and is written as sRGB")
+        elif image.mode not in ("RGB", "RGBA", "P") or not _writable(profile):
+            losses.append("its color profile cannot hold these colors, so they are written as sRGB")
+        if losses and "profile" in losses[-1]:
+            profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     orientation = image.getexif().get(ORIENTATION, 1)
     metadata = _metadata(image, format)
     rgb = np.asarray(decode.upright_rgb(image))
@@ -107,6 +111,7 @@ def _losses(image: Image.Image) -> list[str]:
     args = image.tile[0].args if image.tile else ""
     raw = args if isinstance(args, str) else str(args[0])
     all_losses = {
+        "its gamma was applied, and it is written as sRGB": decode.gamma(image),
         "16 bits a channel were read, 8 are written": "16" in raw or image.mode.startswith("I"),
         "black and white alone hold no color (scan it in shades of gray)": image.mode == "1",
         "it was CMYK and is written as RGB": image.mode == "CMYK",

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageChops, ImageCms, ImageOps
 
 FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "TIFF"}  # MPO: a JPEG with a second picture behind it
 MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
@@ -18,6 +18,9 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
 BAD_PROFILE = (ImageCms.PyCMSError, OSError)  # what a damaged color profile raises
+SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
+SRGB_GAMMA = 0.45455
+TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273
 
 
 class BadPhotoError(ValueError):
@@ -49,7 +52,21 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
         raise BadPhotoError("an animation, not a photo")
     if image.width * image.height > MAX_PIXELS:
         raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels")
+    if image.format == "PNG":
+        _check_encoding(data, "icc_profile" in image.info)
     return image
+
+
+def _check_encoding(png: bytes, has_profile: bool) -> None:
+    """Refuse a PNG whose cICP chunk names another encoding than sRGB, which Pillow overlooks."""
+    place = 8
+    while (kind := png[place + 4 : place + 8]) and kind != b"IDAT":
+        if kind == b"cICP":
+            primaries, transfer = png[place + 8], png[place + 9]
+            if transfer != 13 or not (primaries == 1 or has_profile):
+                name = TRANSFERS.get(transfer, f"cICP {primaries}/{transfer}")
+                raise BadPhotoError(f"colors in the encoding {name}: save it as sRGB")
+        place += 12 + int.from_bytes(png[place : place + 4], "big")
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
@@ -97,20 +114,45 @@ def srgb(image: Image.Image) -> Image.Image:
         raise BadPhotoError("32 bits a channel, whose range is unknown: save it with 8 or 16")
     if image.mode == "LAB":
         raise BadPhotoError("LAB colors, which are not supported: convert it to RGB")
-    profile = image.info.get("icc_profile")
+    profile, power, key = image.info.get("icc_profile"), gamma(image), None
     if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.float64)
-        image = Image.fromarray(np.rint(deep / 257).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("RGB")
-    elif image.mode == "P":
-        image = image.convert("RGB")  # profiles are for channels, not for a palette
+        deep, key = np.asarray(image), image.info.get("transparency")
+        alpha = None if key is None else Image.fromarray((deep != key).astype(np.uint8) * 255)
+        image = Image.fromarray(_eight_bits(65535, power)[deep.clip(0, 65535)])
+        power = None
+    else:
+        alpha = None
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            alpha = image.getchannel("A")
+        if image.mode not in ("L", "CMYK"):
+            image = image.convert("RGB")
     if profile:
         image = _to_srgb(image, profile)
+    elif power:
+        image = image.point(_eight_bits(255, power).tolist() * len(image.getbands()))
     image.load()
-    return image if image.mode == "RGB" else image.convert("RGB")
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    if alpha:
+        image.paste((255, 255, 255), mask=ImageChops.invert(alpha))
+    return image
+
+
+def gamma(image: Image.Image) -> float | None:
+    """The exponent of a PNG's gAMA chunk if it applies: without profile, and not that of sRGB."""
+    found = image.info.get("gamma")
+    if not found or {"srgb", "icc_profile"} & image.info.keys() or abs(found - SRGB_GAMMA) < 0.005:
+        return None
+    return found
+
+
+def _eight_bits(most: int, power: float | None) -> np.ndarray:
+    """sRGB (uint8) of each value from 0 to `most`, which is light ** power if that is given."""
+    values = np.arange(most + 1) / most
+    if power:
+        light = values ** (1 / power)
+        values = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.rint(values * 255).astype(np.uint8)
 
 
 def reason(error: BaseException) -> str:
@@ -133,14 +175,35 @@ def reason(error: BaseException) -> str:
     return f"damaged or cut off ({error})"
 
 
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert from another profile (Display P3, Adobe RGB, print); unchanged if it is damaged."""
+def transform(mode: str, profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None] | None:
+    """The mode (L, RGB or CMYK) that a profile is for and its transform to sRGB, if it needs one.
+
+    None if the profile is damaged or cannot be applied to a picture of `mode`.
+    """
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(own):
-            return image
-        return ImageCms.profileToProfile(
-            image, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except BAD_PROFILE:
+        wanted = SPACES[own.profile.xcolor_space.strip()]
+        if "CMYK" in (mode, wanted) and mode != wanted:
+            return None
+        if "sRGB" in (own.profile.profile_description or ""):
+            return wanted, None
+        exact = ImageCms.Flags.NOOPTIMIZE if wanted == "L" else 0
+        srgb = ImageCms.createProfile("sRGB")
+        return wanted, ImageCms.buildTransform(own, srgb, wanted, "RGB", flags=exact)
+    except (*BAD_PROFILE, KeyError):
+        return None
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Convert from another profile (Display P3, gray, print); unchanged if it cannot be applied."""
+    wanted, made = transform(image.mode, profile) or (None, None)
+    if made is None:
         return image
+    if wanted != "L":
+        image = image if image.mode == wanted else image.convert(wanted)
+        return ImageCms.applyTransform(image, made)
+    channels = image.split()
+    if any(ImageChops.difference(channels[0], other).getbbox() for other in channels[1:]):
+        return image  # a profile of gray on colors
+    ramp = ImageCms.applyTransform(Image.fromarray(np.arange(256, dtype=np.uint8)[None]), made)
+    return channels[0].point(np.asarray(ramp)[0, :, 1].tolist())

@@ -1,0 +1,98 @@
+"""A photo file becomes the sRGB pixels that a color-managed viewer shows, or is refused by name."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from bad_photos import chunk
+from photo_samples import photo
+from PIL import Image
+
+from helpers.photos import decode
+
+GRAYS = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
+
+
+def as_png(image: Image.Image, *chunks: bytes, **options) -> bytes:
+    """A PNG file with further chunks behind its header."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **options)
+    data = buffer.getvalue()
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(decode.upright_rgb(decode.opened(data)))
+
+
+def gray_profile(gamma: float) -> bytes:
+    """A minimal ICC profile of gray paper whose light is value ** gamma; it has no name."""
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    tags = struct.pack(">I", 2)
+    tags += b"wtpt" + struct.pack(">2I", 156, 20) + b"kTRC" + struct.pack(">2I", 176, 16)
+    size = 128 + len(tags) + len(white) + len(curve)
+    head = struct.pack(">I4sI", size, b"lcms", 0x02100000) + b"mntrGRAYXYZ " + bytes(12)
+    head += b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return head + bytes(128 - len(head)) + tags + white + curve
+
+
+def encoded_srgb(light: np.ndarray) -> np.ndarray:
+    """Values (0..255) of linear light (0..1) as IEC 61966-2-1 has them."""
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def apart(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference between RGB found and gray values expected."""
+    return np.abs(found.astype(float) - np.asarray(expected)[..., None]).max()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "P"])
+def test_a_gray_profile_is_applied_to_gray_in_any_mode(mode):
+    expected = encoded_srgb((GRAYS / 255) ** 1.0)
+    image = Image.fromarray(GRAYS).convert(mode)
+    assert apart(pixels(as_png(image, icc_profile=gray_profile(1.0))), expected) <= 1.5
+
+
+def test_transparent_parts_are_white_and_the_others_have_their_profile():
+    image = Image.fromarray(GRAYS).convert("LA")
+    image.putalpha(Image.fromarray(np.repeat([[255], [255], [0], [0]], 256, 1).astype(np.uint8)))
+    found = pixels(as_png(image, icc_profile=gray_profile(1.0)))
+    assert apart(found[:2], encoded_srgb(GRAYS[:2] / 255)) <= 1.5
+    assert (found[2:] == 255).all()
+
+
+def test_the_color_key_of_sixteen_bits_is_white():
+    deep = GRAYS.astype(np.uint16) * 257
+    found = pixels(as_png(Image.fromarray(deep), chunk(b"tRNS", struct.pack(">H", 100 * 257))))
+    assert apart(found, np.where(GRAYS == 100, 255, GRAYS)) == 0
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "P", "I;16"])
+@pytest.mark.parametrize("gamma", [1.0, 1 / 1.8])
+def test_the_gamma_of_a_png_is_applied(mode, gamma):
+    image = Image.fromarray(GRAYS).convert(mode) if mode != "I;16" else None
+    image = image or Image.fromarray(GRAYS.astype(np.uint16) * 257)
+    data = as_png(image, chunk(b"gAMA", struct.pack(">I", round(gamma * 100_000))))
+    assert apart(pixels(data), encoded_srgb((GRAYS / 255) ** (1 / gamma))) <= 0.6
+
+
+@pytest.mark.parametrize("chunks", [
+    [chunk(b"gAMA", struct.pack(">I", 45455))],
+    [chunk(b"sRGB", b"\0"), chunk(b"gAMA", struct.pack(">I", 100_000))],
+])  # fmt: skip
+def test_the_gamma_of_srgb_or_beside_srgb_changes_nothing(chunks):
+    assert apart(pixels(as_png(Image.fromarray(GRAYS), *chunks)), GRAYS) == 0
+
+
+@pytest.mark.parametrize(("code", "says"), [((9, 16), "PQ"), ((9, 18), "HLG"), ((12, 13), "12/13")])
+def test_png_colors_of_another_encoding_are_refused_by_name(code, says):
+    data = as_png(photo(1), chunk(b"cICP", bytes([*code, 0, 1])))
+    with pytest.raises(decode.BadPhotoError, match=says):
+        decode.opened(data)
+
+
+def test_png_colors_that_are_said_to_be_srgb_are_read():
+    data = as_png(photo(1), chunk(b"cICP", bytes([1, 13, 0, 1])))
+    assert np.array_equal(pixels(data), np.asarray(photo(1)))
