@@ -20,6 +20,8 @@ ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
 BAD_PROFILE = (ImageCms.PyCMSError, OSError)  # what a damaged color profile raises
 SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 SRGB_GAMMA = 0.45455
+TIFF_HEADS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
+TIFFS = "of a kind that can be read: save it as gray or RGB with 8 or 16 bits"
 TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273
 
 
@@ -45,6 +47,8 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
     except Image.DecompressionBombError:
         raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels") from None
     except Image.UnidentifiedImageError:
+        if data[:4] in TIFF_HEADS:
+            raise BadPhotoError(f"a TIFF that is damaged or not {TIFFS}") from None
         raise BadPhotoError("not a photo that can be read (JPEG, PNG, WebP, TIFF)") from None
     if image.format not in FORMATS:
         raise BadPhotoError(f"a {image.format} file, not a JPEG, PNG, WebP or TIFF")
@@ -54,6 +58,8 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
         raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels")
     if image.format == "PNG":
         _check_encoding(data, "icc_profile" in image.info)
+    elif image.format == "TIFF":
+        _check_samples(image)
     return image
 
 
@@ -67,6 +73,19 @@ def _check_encoding(png: bytes, has_profile: bool) -> None:
                 name = TRANSFERS.get(transfer, f"cICP {primaries}/{transfer}")
                 raise BadPhotoError(f"colors in the encoding {name}: save it as sRGB")
         place += 12 + int.from_bytes(png[place : place + 4], "big")
+
+
+def _check_samples(tiff: Image.Image) -> None:
+    """Refuse a TIFF that Pillow reads wrong, and note how its deep values are scaled."""
+    tag = tiff.tag_v2.get
+    bits, samples, planar = max(tag(258, (1,))), tag(277, 1), tag(284, 1) == 2
+    if planar and (samples == 2 or (bits > 8 and tag(259, 1) == 1)):
+        raise BadPhotoError(f"a TIFF with channels one after another, not {TIFFS}")
+    if {*tag(339, (1,))} != {1} or bits > 16:
+        raise BadPhotoError(f"a TIFF with {bits}-bit, signed or floating-point values, not {TIFFS}")
+    if tiff.mode == "I;16":
+        black, white = (2**bits - 1, 0) if tag(262) == 0 else (0, 2**bits - 1)
+        tiff.info["black and white"] = black, white
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
@@ -118,7 +137,9 @@ def srgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         deep, key = np.asarray(image), image.info.get("transparency")
         alpha = None if key is None else Image.fromarray((deep != key).astype(np.uint8) * 255)
-        image = Image.fromarray(_eight_bits(65535, power)[deep.clip(0, 65535)])
+        black, white = image.info.get("black and white", (0, 65535))
+        levels = _eight_bits(max(black, white), power)
+        image = Image.fromarray((levels if white else levels[::-1])[deep.clip(0, len(levels) - 1)])
         power = None
     else:
         alpha = None

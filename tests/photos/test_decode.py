@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+import tifffile
 from bad_photos import chunk
 from photo_samples import photo
 from PIL import Image
@@ -20,6 +21,13 @@ def as_png(image: Image.Image, *chunks: bytes, **options) -> bytes:
     image.save(buffer, "PNG", **options)
     data = buffer.getvalue()
     return data[:33] + b"".join(chunks) + data[33:]
+
+
+def as_tiff(values: np.ndarray, **options) -> bytes:
+    """A TIFF file, written by tifffile."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values, **options)
+    return buffer.getvalue()
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -96,3 +104,54 @@ def test_png_colors_of_another_encoding_are_refused_by_name(code, says):
 def test_png_colors_that_are_said_to_be_srgb_are_read():
     data = as_png(photo(1), chunk(b"cICP", bytes([1, 13, 0, 1])))
     assert np.array_equal(pixels(data), np.asarray(photo(1)))
+
+
+KINDS = {  # photometric, samples
+    "gray": ("minisblack", 1),
+    "negative gray": ("miniswhite", 1),
+    "gray with alpha": ("minisblack", 2),
+    "RGB": ("rgb", 3),
+    "RGB with alpha": ("rgb", 4),
+}
+RIGHT = {(bits, kind) for bits in ("u1", "u2") for kind in KINDS} - {("u2", "gray with alpha")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "u4", "f2", "f4"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("order", "<>")
+def test_a_tiff_is_read_right_or_refused_by_name(kind, dtype, compression, order):
+    photometric, samples = KINDS[kind]
+    levels = np.kron(np.random.default_rng(0).integers(0, 256, (3, 5)), np.ones((8, 8)))
+    whole = dtype[0] in "ui"
+    most = np.iinfo(dtype).max if whole else 1
+    stored = (255 - levels if photometric == "miniswhite" else levels) / 255 * most
+    stored = (np.rint(stored) if whole else stored).astype(dtype)
+    options = {"photometric": photometric, "compression": compression, "byteorder": order}
+    if samples > 1:
+        stored = np.stack([stored] * samples, axis=-1)
+        if samples != 3:
+            stored[..., -1] = most
+            options["extrasamples"] = ["unassalpha"]
+    for planar in ("contig", "separate") if samples > 1 else (None,):
+        values = np.moveaxis(stored, -1, 0) if planar == "separate" else stored
+        try:
+            found = pixels(as_tiff(values, planarconfig=planar, **options))
+        except decode.BadPhotoError as error:
+            assert "TIFF" in str(error) and "save it" in str(error)
+            if planar != "separate" and (order, kind) != (">", "negative gray"):
+                assert (dtype, kind) not in RIGHT
+        else:
+            assert apart(found, levels) <= 1
+
+
+def test_packed_values_of_12_bits_are_scaled_to_their_own_white():
+    levels = np.arange(0, 4096, 16).reshape(4, 64)
+    first, second = levels[:, ::2], levels[:, 1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1)
+    tags = [(256, 64), (257, 4), (258, 12), (259, 1), (262, 1), (273, 122), (277, 1), (278, 4)]
+    tags.append((279, packed.size))
+    data = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    data += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags) + bytes(4)
+    data += packed.astype(np.uint8).tobytes()
+    assert apart(pixels(data), levels / 4095 * 255) <= 0.5
