@@ -4,10 +4,11 @@ import errno
 import io
 import os
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageChops, ImageCms, ImageOps
+from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "TIFF"}  # MPO: a JPEG with a second picture behind it
 MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
@@ -15,8 +16,21 @@ MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
 # Pillow warns from 89 megapixels on and refuses from twice that; this project has one limit.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", message=".*EXIF", module="PIL")  # `exif` names what is lost
+PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a text; Pillow refuses a photo with more
 
 ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
+# What turns a stored photo upright, by its EXIF orientation.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 BAD_PROFILE = (ImageCms.PyCMSError, OSError)  # what a damaged color profile raises
 SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 SRGB_GAMMA = 0.45455
@@ -42,6 +56,7 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
     data = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
     if not data:
         raise BadPhotoError("an empty file")
+    data, lost = _readable_png(data) if data[:8] == PNG_HEAD else (data, [])
     try:
         image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError:
@@ -56,11 +71,53 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
         raise BadPhotoError("an animation, not a photo")
     if image.width * image.height > MAX_PIXELS:
         raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels")
+    if lost:
+        names = ", ".join(lost)
+        image.info["lost"] = [f"damaged or overlong parts of a PNG are left out: {names}"]
     if image.format == "PNG":
         _check_encoding(data, "icc_profile" in image.info)
     elif image.format == "TIFF":
         _check_samples(image)
     return image
+
+
+def exif(image: Image.Image) -> Image.Exif:
+    """The EXIF of a photo; if it is damaged, it is removed and named in `image.info["lost"]`."""
+    try:
+        Image.Exif().load(image.info.get("exif", b""))  # Pillow may have overlooked the damage
+        return image.getexif()
+    except Exception:  # struct, value and syntax errors, as the damage may be
+        image.info.pop("exif", None)
+        image.info.setdefault("lost", []).append("its EXIF is damaged and left out")
+        return image.getexif()
+
+
+def _readable_png(png: bytes) -> tuple[bytes, list[str]]:
+    """A PNG without damaged or overlong side data, which Pillow would refuse, and its names."""
+    kept, lost, begin, place = [], [], 0, 8
+    while place + 12 <= len(png):
+        end = place + 12 + int.from_bytes(png[place : place + 4], "big")
+        kind = png[place + 4 : place + 8]
+        if kind[:1].islower() and _unreadable(kind, png[place + 8 : end - 4], png[end - 4 : end]):
+            lost.append(kind.decode("latin-1"))
+            kept.append(png[begin:place])
+            begin = end
+        place = end
+    return (b"".join([*kept, png[begin:]]), lost) if lost else (png, [])
+
+
+def _unreadable(kind: bytes, data: bytes, checksum: bytes) -> bool:
+    if zlib.crc32(kind + data) != int.from_bytes(checksum, "big"):
+        return True
+    packed = data.find(b"\0x") + 1 if kind == b"iTXt" else data.find(b"\0\0x") + 2
+    if kind not in (b"zTXt", b"iTXt") or packed < 2:
+        return False
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(data[packed:], PngImagePlugin.MAX_TEXT_CHUNK)
+    except zlib.error:
+        return kind == b"zTXt"
+    return bool(unpacker.unconsumed_tail)
 
 
 def _check_encoding(png: bytes, has_profile: bool) -> None:
@@ -93,7 +150,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
     Pillow turns a TIFF itself and reports its final size.
     """
-    turned = image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) >= 5
+    turned = image.format != "TIFF" and exif(image).get(ORIENTATION, 1) >= 5
     return image.size[::-1] if turned else image.size
 
 
@@ -103,7 +160,7 @@ def can_scale(image: Image.Image, scale: int) -> bool:
     Only JPEG decoders can. The sides of a photo that is turned must be multiples of `scale`, or
     its blocks would start at the wrong edge.
     """
-    upright = image.getexif().get(ORIENTATION, 1) == 1
+    upright = exif(image).get(ORIENTATION, 1) == 1
     even = image.width % scale == 0 and image.height % scale == 0
     return image.format in ("JPEG", "MPO") and (upright or even)
 
@@ -119,8 +176,9 @@ def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
         image.draft(None, (image.width // scale, image.height // scale))
         if image.size != wanted:
             raise BadPhotoError(f"the decoder gave {image.size}, not {wanted}")
-    if image.getexif().get(ORIENTATION, 1) != 1:
-        image = ImageOps.exif_transpose(image)
+    orientation = exif(image).get(ORIENTATION, 1)
+    if image.format != "TIFF" and orientation in UPRIGHT:  # Pillow turns a TIFF itself
+        image = image.transpose(UPRIGHT[orientation])
     return srgb(image)
 
 
