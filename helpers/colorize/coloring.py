@@ -23,6 +23,7 @@ from .. import paths
 from ..model import bins, street_unet
 from ..model.predict import usable_device
 from ..model.street_unet import SIZE, OperatingPoint, StreetUnet
+from ..photos import decode
 from . import edges, recolor, scans
 
 WEIGHTS = paths.WEIGHTS / "street_unet.safetensors"
@@ -86,22 +87,24 @@ class Colorizer:
             place,
         )
 
-    def colorize(self, picture: np.ndarray) -> np.ndarray:
+    def colorize(self, picture: np.ndarray | Image.Image) -> np.ndarray:
         """Return the picture in color: H x W x 3, sRGB.
 
-        picture: H x W or H x W x 3, uint8 (0..255) or floats (0..1). Only the gray version of a
-        color picture is used. uint8 gives uint8; floats give float32 in 0..1. Every pixel keeps
-        its lightness L, up to the rounding of the result.
+        picture: H x W or H x W x 3, uint8 (0..255) or floats (0..1), or a Pillow picture, which
+        is converted to 8-bit sRGB. Only the gray version of a color picture is used. uint8 gives
+        uint8; floats give float32 in 0..1. Every pixel keeps its lightness L, up to the rounding
+        of the result.
         Raises ValueError for another shape, type or range.
         """
         chroma, _ = self.predict(picture)
         return self.paint(picture, chroma)
 
-    def uncertainty(self, picture: np.ndarray) -> np.ndarray:
+    def uncertainty(self, picture: np.ndarray | Image.Image) -> np.ndarray:
         """Return the entropy of each pixel's color distribution: H x W, float32, bits.
 
         0 is certain; the base-2 logarithm of the number of bins, about 6, is the maximum.
         """
+        picture = checked(picture)
         _, bits = self.predict(picture)
         return self.spread(bits, picture, self.inside(picture))
 
@@ -200,12 +203,12 @@ def sized(gray: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.asarray(Image.fromarray(gray).resize((width, height), way))
 
 
-def checked(picture: np.ndarray) -> np.ndarray:
+def checked(picture: np.ndarray | Image.Image) -> np.ndarray:
     """A picture that `Colorizer.colorize` takes, as H x W if all channels are equal.
 
     Raises ValueError for any other.
     """
-    picture = np.asarray(picture)
+    picture = np.asarray(decode.srgb(picture) if isinstance(picture, Image.Image) else picture)
     if picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
         raise ValueError(f"a picture must be H x W or H x W x 3, not {picture.shape}")
     if 0 in picture.shape:

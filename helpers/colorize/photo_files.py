@@ -11,24 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from .. import paths
 from ..photos import decode
 from ..photos.decode import ORIENTATION
 
 # What turns an upright photo back to its EXIF orientation.
-BACK = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
+QUARTERS = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+BACK = decode.UPRIGHT | QUARTERS
 # The tags of a TIFF that describe the photo; the others describe how its bytes are stored.
-TIFF_TAGS = (270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 700, 33432, 33723, 34665, 34853)
+TIFF_TAGS = (269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 700, 33432, 33723)
+STORAGE_TAGS = {*range(254, 269), 273, 277, 278, 279, 280, 281, 284, 292, 293, 317, 318, 319, 320,
+                322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 34675}  # fmt: skip
+DIRECTORIES = {34665, 34853, 40965}  # of EXIF, GPS and interoperability: libtiff writes none
+LONGEST_EXIF = 65_533  # bytes of a JPEG segment
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "PNG": {"compress_level": 3},
@@ -56,13 +53,22 @@ class Scan:
 def read(image: Image.Image) -> Scan:
     """Decode a photo from `decode.opened`. Raises what the decoder raises."""
     format = "JPEG" if image.format == "MPO" else image.format
+    exif = decode.exif(image)
     losses = _losses(image)
     profile = image.info.get("icc_profile")
-    if profile and (image.mode not in ("RGB", "RGBA", "P") or not _writable(profile)):
-        losses.append("its color profile cannot hold these colors, so they are written as sRGB")
-        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    orientation = image.getexif().get(ORIENTATION, 1)
-    metadata = _metadata(image, format)
+    if profile:
+        if decode.transform(image.mode, profile) is None:
+            losses.append("its color profile cannot be used, so it was read and is written as sRGB")
+        elif image.mode not in ("RGB", "RGBA", "P") or not _writable(profile):
+            losses.append("its color profile cannot hold these colors, so they are written as sRGB")
+        if losses and "profile" in losses[-1]:
+            profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    orientation = exif.get(ORIENTATION, 1)
+    metadata = _metadata(image, format, exif)
+    if format == "JPEG" and len(metadata.get("exif", b"")) > LONGEST_EXIF:
+        losses.append("its EXIF is too long for a JPEG and left out")
+        del metadata["exif"]
+        orientation = 1
     rgb = np.asarray(decode.upright_rgb(image))
     return Scan(rgb, format, orientation, profile, metadata, losses)
 
@@ -107,6 +113,7 @@ def _losses(image: Image.Image) -> list[str]:
     args = image.tile[0].args if image.tile else ""
     raw = args if isinstance(args, str) else str(args[0])
     all_losses = {
+        "its gamma was applied, and it is written as sRGB": decode.gamma(image),
         "16 bits a channel were read, 8 are written": "16" in raw or image.mode.startswith("I"),
         "black and white alone hold no color (scan it in shades of gray)": image.mode == "1",
         "it was CMYK and is written as RGB": image.mode == "CMYK",
@@ -114,18 +121,32 @@ def _losses(image: Image.Image) -> list[str]:
         "further pictures in the file are left out": getattr(image, "n_frames", 1) > 1,
         "captions in IPTC are left out": "photoshop" in image.info,
     }
-    return [text for text, holds in all_losses.items() if holds]
+    losses = [text for text, holds in all_losses.items() if holds] + image.info.get("lost", [])
+    if image.format == "TIFF":
+        left_out = {*image.tag_v2} - {*TIFF_TAGS} - STORAGE_TAGS
+        if left_out & DIRECTORIES:
+            losses.append("EXIF and GPS details of a TIFF are left out")
+        if left_out - DIRECTORIES:
+            names = ", ".join(str(tag) for tag in sorted(left_out - DIRECTORIES))
+            losses.append(f"tags of a TIFF are left out: {names}")
+    return losses
 
 
-def _metadata(image: Image.Image, format: str) -> dict:
+def _metadata(image: Image.Image, format: str, exif: Image.Exif) -> dict:
     """EXIF, XMP, resolution and comments as options for Pillow's writer of the format."""
-    exif, xmp = image.getexif(), image.info.get("xmp")
-    kept = {"dpi": image.info.get("dpi"), "comment": image.info.get("comment")}
     if format == "TIFF":
-        for tag in set(exif) - set(TIFF_TAGS):
-            del exif[tag]
-        return {"exif": exif.tobytes()}  # bytes: decoding drops the orientation from the object
+        tags = TiffImagePlugin.ImageFileDirectory_v2()
+        for tag in {*TIFF_TAGS} & {*image.tag_v2}:
+            value = image.tag_v2[tag]
+            # Pillow reads texts as Latin-1 and would write them as ASCII
+            tags[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value
+            tags.tagtype[tag] = image.tag_v2.tagtype[tag]
+        return {"tiffinfo": tags}
+    xmp = image.info.get("xmp")
+    kept = {"dpi": image.info.get("dpi"), "comment": image.info.get("comment")}
     kept["exif"] = image.info.get("exif") or (exif.tobytes() if exif else None)
+    if kept["exif"]:
+        kept["exif"] = _without_thumbnail(kept["exif"])
     if format == "PNG":
         kept["pnginfo"] = PngImagePlugin.PngInfo()
         texts = {"XML:com.adobe.xmp": xmp.decode("utf-8", "replace")} if xmp else {}
@@ -134,6 +155,15 @@ def _metadata(image: Image.Image, format: str) -> dict:
     else:
         kept["xmp"] = xmp
     return {name: value for name, value in kept.items() if value}
+
+
+def _without_thumbnail(exif: bytes) -> bytes:
+    """EXIF whose first directory names no second one, in which a gray thumbnail would be."""
+    start = 6 if exif.startswith(b"Exif\0\0") else 0
+    order = "little" if exif[start : start + 2] == b"II" else "big"
+    first = start + int.from_bytes(exif[start + 4 : start + 8], order)
+    end = first + 2 + 12 * int.from_bytes(exif[first : first + 2], order)
+    return exif if end + 4 > len(exif) else exif[:end] + bytes(4) + exif[end + 4 :]
 
 
 def _is_srgb(profile: bytes) -> bool:

@@ -4,10 +4,11 @@ import errno
 import io
 import os
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "TIFF"}  # MPO: a JPEG with a second picture behind it
 MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
@@ -15,9 +16,27 @@ MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
 # Pillow warns from 89 megapixels on and refuses from twice that; this project has one limit.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", message=".*EXIF", module="PIL")  # `exif` names what is lost
+PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a text; Pillow refuses a photo with more
 
 ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
+# What turns a stored photo upright, by its EXIF orientation.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 BAD_PROFILE = (ImageCms.PyCMSError, OSError)  # what a damaged color profile raises
+SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
+SRGB_GAMMA = 0.45455
+TIFF_HEADS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
+TIFFS = "of a kind that can be read: save it as gray or RGB with 8 or 16 bits"
+TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273
 
 
 class BadPhotoError(ValueError):
@@ -37,11 +56,14 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
     data = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
     if not data:
         raise BadPhotoError("an empty file")
+    data, lost = _readable_png(data) if data[:8] == PNG_HEAD else (data, [])
     try:
         image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError:
         raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels") from None
     except Image.UnidentifiedImageError:
+        if data[:4] in TIFF_HEADS:
+            raise BadPhotoError(f"a TIFF that is damaged or not {TIFFS}") from None
         raise BadPhotoError("not a photo that can be read (JPEG, PNG, WebP, TIFF)") from None
     if image.format not in FORMATS:
         raise BadPhotoError(f"a {image.format} file, not a JPEG, PNG, WebP or TIFF")
@@ -49,7 +71,78 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
         raise BadPhotoError("an animation, not a photo")
     if image.width * image.height > MAX_PIXELS:
         raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels")
+    if lost:
+        names = ", ".join(lost)
+        image.info["lost"] = [f"damaged or overlong parts of a PNG are left out: {names}"]
+    if image.format == "PNG":
+        _check_encoding(data, "icc_profile" in image.info)
+    elif image.format == "TIFF":
+        _check_samples(image)
     return image
+
+
+def exif(image: Image.Image) -> Image.Exif:
+    """The EXIF of a photo; if it is damaged, it is removed and named in `image.info["lost"]`."""
+    try:
+        Image.Exif().load(image.info.get("exif", b""))  # Pillow may have overlooked the damage
+        return image.getexif()
+    except Exception:  # struct, value and syntax errors, as the damage may be
+        image.info.pop("exif", None)
+        image.info.setdefault("lost", []).append("its EXIF is damaged and left out")
+        return image.getexif()
+
+
+def _readable_png(png: bytes) -> tuple[bytes, list[str]]:
+    """A PNG without damaged or overlong side data, which Pillow would refuse, and its names."""
+    kept, lost, begin, place = [], [], 0, 8
+    while place + 12 <= len(png):
+        end = place + 12 + int.from_bytes(png[place : place + 4], "big")
+        kind = png[place + 4 : place + 8]
+        if kind[:1].islower() and _unreadable(kind, png[place + 8 : end - 4], png[end - 4 : end]):
+            lost.append(kind.decode("latin-1"))
+            kept.append(png[begin:place])
+            begin = end
+        place = end
+    return (b"".join([*kept, png[begin:]]), lost) if lost else (png, [])
+
+
+def _unreadable(kind: bytes, data: bytes, checksum: bytes) -> bool:
+    if zlib.crc32(kind + data) != int.from_bytes(checksum, "big"):
+        return True
+    packed = data.find(b"\0x") + 1 if kind == b"iTXt" else data.find(b"\0\0x") + 2
+    if kind not in (b"zTXt", b"iTXt") or packed < 2:
+        return False
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(data[packed:], PngImagePlugin.MAX_TEXT_CHUNK)
+    except zlib.error:
+        return kind == b"zTXt"
+    return bool(unpacker.unconsumed_tail)
+
+
+def _check_encoding(png: bytes, has_profile: bool) -> None:
+    """Refuse a PNG whose cICP chunk names another encoding than sRGB, which Pillow overlooks."""
+    place = 8
+    while (kind := png[place + 4 : place + 8]) and kind != b"IDAT":
+        if kind == b"cICP":
+            primaries, transfer = png[place + 8], png[place + 9]
+            if transfer != 13 or not (primaries == 1 or has_profile):
+                name = TRANSFERS.get(transfer, f"cICP {primaries}/{transfer}")
+                raise BadPhotoError(f"colors in the encoding {name}: save it as sRGB")
+        place += 12 + int.from_bytes(png[place : place + 4], "big")
+
+
+def _check_samples(tiff: Image.Image) -> None:
+    """Refuse a TIFF that Pillow reads wrong, and note how its deep values are scaled."""
+    tag = tiff.tag_v2.get
+    bits, samples, planar = max(tag(258, (1,))), tag(277, 1), tag(284, 1) == 2
+    if planar and (samples == 2 or (bits > 8 and tag(259, 1) == 1)):
+        raise BadPhotoError(f"a TIFF with channels one after another, not {TIFFS}")
+    if {*tag(339, (1,))} != {1} or bits > 16:
+        raise BadPhotoError(f"a TIFF with {bits}-bit, signed or floating-point values, not {TIFFS}")
+    if tiff.mode == "I;16":
+        black, white = (2**bits - 1, 0) if tag(262) == 0 else (0, 2**bits - 1)
+        tiff.info["black and white"] = black, white
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
@@ -57,7 +150,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
     Pillow turns a TIFF itself and reports its final size.
     """
-    turned = image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) >= 5
+    turned = image.format != "TIFF" and exif(image).get(ORIENTATION, 1) >= 5
     return image.size[::-1] if turned else image.size
 
 
@@ -67,7 +160,7 @@ def can_scale(image: Image.Image, scale: int) -> bool:
     Only JPEG decoders can. The sides of a photo that is turned must be multiples of `scale`, or
     its blocks would start at the wrong edge.
     """
-    upright = image.getexif().get(ORIENTATION, 1) == 1
+    upright = exif(image).get(ORIENTATION, 1) == 1
     even = image.width % scale == 0 and image.height % scale == 0
     return image.format in ("JPEG", "MPO") and (upright or even)
 
@@ -83,24 +176,62 @@ def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
         image.draft(None, (image.width // scale, image.height // scale))
         if image.size != wanted:
             raise BadPhotoError(f"the decoder gave {image.size}, not {wanted}")
+    orientation = exif(image).get(ORIENTATION, 1)
+    if image.format != "TIFF" and orientation in UPRIGHT:  # Pillow turns a TIFF itself
+        image = image.transpose(UPRIGHT[orientation])
+    return srgb(image)
+
+
+def srgb(image: Image.Image) -> Image.Image:
+    """Convert a Pillow picture of any mode to 8-bit sRGB, transparent parts white.
+
+    Raises BadPhotoError for modes whose range or meaning is unknown.
+    """
     if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
         raise BadPhotoError("32 bits a channel, whose range is unknown: save it with 8 or 16")
-    profile = image.info.get("icc_profile")
-    if image.getexif().get(ORIENTATION, 1) != 1:
-        image = ImageOps.exif_transpose(image)
+    if image.mode == "LAB":
+        raise BadPhotoError("LAB colors, which are not supported: convert it to RGB")
+    profile, power, key = image.info.get("icc_profile"), gamma(image), None
     if image.mode.startswith("I"):
-        deep = np.asarray(image).astype(np.float64)
-        image = Image.fromarray(np.rint(deep / 257).clip(0, 255).astype(np.uint8))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("RGB")
-    elif image.mode == "P":
-        image = image.convert("RGB")  # profiles are for channels, not for a palette
+        deep, key = np.asarray(image), image.info.get("transparency")
+        alpha = None if key is None else Image.fromarray((deep != key).astype(np.uint8) * 255)
+        black, white = image.info.get("black and white", (0, 65535))
+        levels = _eight_bits(max(black, white), power)
+        image = Image.fromarray((levels if white else levels[::-1])[deep.clip(0, len(levels) - 1)])
+        power = None
+    else:
+        alpha = None
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            alpha = image.getchannel("A")
+        if image.mode not in ("L", "CMYK"):
+            image = image.convert("RGB")
     if profile:
         image = _to_srgb(image, profile)
+    elif power:
+        image = image.point(_eight_bits(255, power).tolist() * len(image.getbands()))
     image.load()
-    return image if image.mode == "RGB" else image.convert("RGB")
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    if alpha:
+        image.paste((255, 255, 255), mask=ImageChops.invert(alpha))
+    return image
+
+
+def gamma(image: Image.Image) -> float | None:
+    """The exponent of a PNG's gAMA chunk if it applies: without profile, and not that of sRGB."""
+    found = image.info.get("gamma")
+    if not found or {"srgb", "icc_profile"} & image.info.keys() or abs(found - SRGB_GAMMA) < 0.005:
+        return None
+    return found
+
+
+def _eight_bits(most: int, power: float | None) -> np.ndarray:
+    """sRGB (uint8) of each value from 0 to `most`, which is light ** power if that is given."""
+    values = np.arange(most + 1) / most
+    if power:
+        light = values ** (1 / power)
+        values = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.rint(values * 255).astype(np.uint8)
 
 
 def reason(error: BaseException) -> str:
@@ -123,14 +254,35 @@ def reason(error: BaseException) -> str:
     return f"damaged or cut off ({error})"
 
 
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert from another profile (Display P3, Adobe RGB, print); unchanged if it is damaged."""
+def transform(mode: str, profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None] | None:
+    """The mode (L, RGB or CMYK) that a profile is for and its transform to sRGB, if it needs one.
+
+    None if the profile is damaged or cannot be applied to a picture of `mode`.
+    """
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(own):
-            return image
-        return ImageCms.profileToProfile(
-            image, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except BAD_PROFILE:
+        wanted = SPACES[own.profile.xcolor_space.strip()]
+        if "CMYK" in (mode, wanted) and mode != wanted:
+            return None
+        if "sRGB" in (own.profile.profile_description or ""):
+            return wanted, None
+        exact = ImageCms.Flags.NOOPTIMIZE if wanted == "L" else 0
+        srgb = ImageCms.createProfile("sRGB")
+        return wanted, ImageCms.buildTransform(own, srgb, wanted, "RGB", flags=exact)
+    except (*BAD_PROFILE, KeyError):
+        return None
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Convert from another profile (Display P3, gray, print); unchanged if it cannot be applied."""
+    wanted, made = transform(image.mode, profile) or (None, None)
+    if made is None:
         return image
+    if wanted != "L":
+        image = image if image.mode == wanted else image.convert(wanted)
+        return ImageCms.applyTransform(image, made)
+    channels = image.split()
+    if any(ImageChops.difference(channels[0], other).getbbox() for other in channels[1:]):
+        return image  # a profile of gray on colors
+    ramp = ImageCms.applyTransform(Image.fromarray(np.arange(256, dtype=np.uint8)[None]), made)
+    return channels[0].point(np.asarray(ramp)[0, :, 1].tolist())

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from colorizer_samples import CENTERS, PRIOR, save_weights, scene
+from photo_samples import photo
+from PIL import Image
 from skimage.color import lab2rgb, rgb2lab
 
 from helpers.colorize import Colorizer, coloring
@@ -245,3 +247,30 @@ def test_a_map_of_a_small_copy_has_the_border_of_the_photo(colorizer):
     bits = torch.ones(1, 1, 4, 6)
     found = colorizer.spread(bits, scene(90, 120), (slice(5, 40), slice(0, 120)))
     assert (found[5:40] == 1).all() and (found[:5] == 0).all() and (found[40:] == 0).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "P", "YCbCr", "HSV", "CMYK", "RGBA", "I;16"])
+def test_a_pillow_picture_of_any_mode_gets_the_colors_of_its_rgb(colorizer, mode):
+    gray = scene() if mode == "I;16" else np.asarray(photo(1, (120, 90)).convert("L"))
+    rgb = Image.fromarray(gray) if mode in ("L", "I;16") else photo(1, (120, 90))
+    if mode == "I;16":
+        picture = Image.fromarray(gray.astype(np.uint16) * 257)
+    else:
+        picture = rgb.quantize(256) if mode == "P" else rgb.convert(mode)
+    shown = np.asarray(rgb if mode == "I;16" else picture.convert("RGB"))
+    found, expected = colorizer.colorize(picture), colorizer.colorize(shown)
+    assert np.array_equal(found, expected)
+    assert np.abs(lightness(found) - lightness(shown)).max() < 0.5
+    assert np.array_equal(colorizer.uncertainty(picture), colorizer.uncertainty(shown))
+
+
+def test_a_transparent_pillow_picture_is_on_white(colorizer):
+    clear = photo(1).convert("RGBA")
+    clear.putalpha(0)
+    assert (colorizer.colorize(clear) == 255).all()
+
+
+@pytest.mark.parametrize("mode", ["LAB", "F", "I"])
+def test_a_pillow_picture_of_unknown_range_or_meaning_is_refused(colorizer, mode):
+    with pytest.raises(ValueError, match=r"LAB|32 bits"):
+        colorizer.colorize(Image.new(mode, (30, 20)))

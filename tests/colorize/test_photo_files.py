@@ -1,12 +1,16 @@
 """Everything that a file says besides its pixels survives coloring, or its loss is reported."""
 
 import io
+import struct
+import zlib
 from functools import cache
 
 import numpy as np
 import pytest
-from photo_samples import photo
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+import tifffile
+from bad_photos import chunk
+from photo_samples import encoded, photo
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from helpers.colorize import photo_files
 from helpers.photos import decode
@@ -170,5 +174,112 @@ def test_a_damaged_profile_is_a_loss_and_no_damaged_photo(tmp_path):
 
 def test_whole_numbers_of_32_bits_have_no_known_range(tmp_path):
     Image.fromarray(np.arange(4000, dtype=np.int32).reshape(50, 80)).save(tmp_path / "p", "TIFF")
-    with pytest.raises(decode.BadPhotoError, match="32 bits a channel"):
+    with pytest.raises(decode.BadPhotoError, match="32-bit, signed"):
         photo_files.read(decode.opened(tmp_path / "p"))
+
+
+def tiff_with(tags: dict[int, tuple[int, bytes]], description=None, **options) -> bytes:
+    """A TIFF of `photo(1)` with a caption and further tags: number -> (type, value)."""
+    options["extratags"] = [
+        (tag, kind, len(value), value, True) for tag, (kind, value) in tags.items()
+    ]
+    options |= {"photometric": "rgb", "description": description, "metadata": None}
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, np.asarray(photo(1)), software=False, **options)
+    return buffer.getvalue()
+
+
+def check_colored(tmp_path, data, loss=None):
+    """The photo is read and written again with its pixels; what is lost is named."""
+    scan = photo_files.read(decode.opened(data))
+    assert np.abs(scan.rgb.astype(int) - np.asarray(photo(1))).mean() < 3
+    assert scan.losses == ([loss] if loss else [])
+    again = rewritten(tmp_path, scan)
+    assert np.abs(np.asarray(again).astype(int) - scan.rgb).mean() < 3
+    return again
+
+
+BROKEN_EXIF = b"Exif\0\0\0\x08\0\x02\x01\x12\0\x03"
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_broken_exif_does_not_cost_the_picture(tmp_path, format):
+    data = encoded(1, format=format, exif=BROKEN_EXIF)
+    again = check_colored(tmp_path, data, "its EXIF is damaged and left out")
+    assert not again.getexif()
+
+
+def test_exif_too_long_for_a_jpeg_is_left_out_and_its_picture_is_upright(tmp_path):
+    parts = exif(6)
+    parts[270] = "x" * 90_000
+    long = parts.tobytes()
+    segments = b"".join(
+        b"\xff\xe1" + (len(part) + 8).to_bytes(2, "big") + b"Exif\0\0" + part
+        for part in (long[6:60_000], long[60_000:])
+    )
+    plain = encoded(1)
+    scan = photo_files.read(decode.opened(plain[:2] + segments + plain[2:]))
+    assert scan.losses == ["its EXIF is too long for a JPEG and left out"]
+    shown = rewritten(tmp_path, scan)
+    assert shown.getexif().get(274, 1) == 1
+    assert np.abs(np.asarray(shown).astype(int) - scan.rgb).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("tag", "entry"), [(34665, {36867: "1931:05:04 10:00:00"}), (34853, {1: "N"})]
+)
+def test_exif_and_gps_directories_of_a_tiff_are_left_out_and_named(tmp_path, tag, entry):
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    directory[tag] = entry
+    data = encoded(1, format="TIFF", tiffinfo=directory)
+    assert tag in Image.open(io.BytesIO(data)).tag_v2
+    check_colored(tmp_path, data, "EXIF and GPS details of a TIFF are left out")
+
+
+def test_a_big_tiff_is_colored(tmp_path):
+    again = check_colored(tmp_path, tiff_with({}, description="Elm Street", bigtiff=True))
+    assert again.tag_v2[270] == "Elm Street"
+
+
+def test_texts_of_a_tiff_stay_the_bytes_they_were(tmp_path):
+    caption = "Elm Street – café".encode()
+    again = check_colored(tmp_path, tiff_with({269: (2, b"Box 12\0")}, description=caption))
+    assert again.tag_v2[270].encode("latin-1") == caption and again.tag_v2[269] == "Box 12"
+
+
+def test_a_photoshop_block_is_named(tmp_path):
+    block = b"8BIM\x04\x04" + bytes(6)
+    data = tiff_with({34377: (7, block)})
+    check_colored(tmp_path, data, "tags of a TIFF are left out: 34377")
+
+
+def test_a_bad_checksum_in_a_comment_costs_the_comment_alone(tmp_path):
+    comment = bytearray(chunk(b"tEXt", b"Comment\0Elm Street"))
+    comment[-1] ^= 1
+    for place in ("before", "after"):
+        data = encoded(1, format="PNG")
+        at = 33 if place == "before" else len(data) - 12
+        loss = "damaged or overlong parts of a PNG are left out: tEXt"
+        check_colored(tmp_path, data[:at] + bytes(comment) + data[at:], loss)
+
+
+def test_long_texts_of_a_png_stay_and_vast_ones_are_left_out(tmp_path):
+    for size in (2_000_000, 40_000_000):
+        text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * size))
+        data = encoded(1, format="PNG")
+        loss = None if size < 10e6 else "damaged or overlong parts of a PNG are left out: zTXt"
+        again = check_colored(tmp_path, data[:33] + text + data[33:], loss)
+        assert len(again.text.get("Comment", "")) == (size if not loss else 0)
+
+
+def test_the_gray_thumbnail_in_exif_is_removed(tmp_path):
+    made = exif(1).tobytes()
+    tiff = bytearray(made[6:])
+    order = "<" if tiff[:2] == b"II" else ">"
+    first = struct.unpack_from(order + "I", tiff, 4)[0]
+    count = struct.unpack_from(order + "H", tiff, first)[0]
+    struct.pack_into(order + "I", tiff, first + 2 + 12 * count, len(tiff))
+    tiff += struct.pack(order + "HHHII", 1, 259, 3, 1, 6) + bytes(4)
+    again = check_colored(tmp_path, encoded(1, exif=b"Exif\0\0" + bytes(tiff)))
+    assert again.getexif()[271] == "Kodak"
+    assert not again.getexif().get_ifd(ExifTags.IFD.IFD1)

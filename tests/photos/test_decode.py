@@ -1,0 +1,157 @@
+"""A photo file becomes the sRGB pixels that a color-managed viewer shows, or is refused by name."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import tifffile
+from bad_photos import chunk
+from photo_samples import photo
+from PIL import Image
+
+from helpers.photos import decode
+
+GRAYS = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
+
+
+def as_png(image: Image.Image, *chunks: bytes, **options) -> bytes:
+    """A PNG file with further chunks behind its header."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", **options)
+    data = buffer.getvalue()
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
+def as_tiff(values: np.ndarray, **options) -> bytes:
+    """A TIFF file, written by tifffile."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values, **options)
+    return buffer.getvalue()
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(decode.upright_rgb(decode.opened(data)))
+
+
+def gray_profile(gamma: float) -> bytes:
+    """A minimal ICC profile of gray paper whose light is value ** gamma; it has no name."""
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    tags = struct.pack(">I", 2)
+    tags += b"wtpt" + struct.pack(">2I", 156, 20) + b"kTRC" + struct.pack(">2I", 176, 16)
+    size = 128 + len(tags) + len(white) + len(curve)
+    head = struct.pack(">I4sI", size, b"lcms", 0x02100000) + b"mntrGRAYXYZ " + bytes(12)
+    head += b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return head + bytes(128 - len(head)) + tags + white + curve
+
+
+def encoded_srgb(light: np.ndarray) -> np.ndarray:
+    """Values (0..255) of linear light (0..1) as IEC 61966-2-1 has them."""
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def apart(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference between RGB found and gray values expected."""
+    return np.abs(found.astype(float) - np.asarray(expected)[..., None]).max()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "P"])
+def test_a_gray_profile_is_applied_to_gray_in_any_mode(mode):
+    expected = encoded_srgb((GRAYS / 255) ** 1.0)
+    image = Image.fromarray(GRAYS).convert(mode)
+    assert apart(pixels(as_png(image, icc_profile=gray_profile(1.0))), expected) <= 1.5
+
+
+def test_transparent_parts_are_white_and_the_others_have_their_profile():
+    image = Image.fromarray(GRAYS).convert("LA")
+    image.putalpha(Image.fromarray(np.repeat([[255], [255], [0], [0]], 256, 1).astype(np.uint8)))
+    found = pixels(as_png(image, icc_profile=gray_profile(1.0)))
+    assert apart(found[:2], encoded_srgb(GRAYS[:2] / 255)) <= 1.5
+    assert (found[2:] == 255).all()
+
+
+def test_the_color_key_of_sixteen_bits_is_white():
+    deep = GRAYS.astype(np.uint16) * 257
+    found = pixels(as_png(Image.fromarray(deep), chunk(b"tRNS", struct.pack(">H", 100 * 257))))
+    assert apart(found, np.where(GRAYS == 100, 255, GRAYS)) == 0
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "P", "I;16"])
+@pytest.mark.parametrize("gamma", [1.0, 1 / 1.8])
+def test_the_gamma_of_a_png_is_applied(mode, gamma):
+    image = Image.fromarray(GRAYS).convert(mode) if mode != "I;16" else None
+    image = image or Image.fromarray(GRAYS.astype(np.uint16) * 257)
+    data = as_png(image, chunk(b"gAMA", struct.pack(">I", round(gamma * 100_000))))
+    assert apart(pixels(data), encoded_srgb((GRAYS / 255) ** (1 / gamma))) <= 0.6
+
+
+@pytest.mark.parametrize("chunks", [
+    [chunk(b"gAMA", struct.pack(">I", 45455))],
+    [chunk(b"sRGB", b"\0"), chunk(b"gAMA", struct.pack(">I", 100_000))],
+])  # fmt: skip
+def test_the_gamma_of_srgb_or_beside_srgb_changes_nothing(chunks):
+    assert apart(pixels(as_png(Image.fromarray(GRAYS), *chunks)), GRAYS) == 0
+
+
+@pytest.mark.parametrize(("code", "says"), [((9, 16), "PQ"), ((9, 18), "HLG"), ((12, 13), "12/13")])
+def test_png_colors_of_another_encoding_are_refused_by_name(code, says):
+    data = as_png(photo(1), chunk(b"cICP", bytes([*code, 0, 1])))
+    with pytest.raises(decode.BadPhotoError, match=says):
+        decode.opened(data)
+
+
+def test_png_colors_that_are_said_to_be_srgb_are_read():
+    data = as_png(photo(1), chunk(b"cICP", bytes([1, 13, 0, 1])))
+    assert np.array_equal(pixels(data), np.asarray(photo(1)))
+
+
+KINDS = {  # photometric, samples
+    "gray": ("minisblack", 1),
+    "negative gray": ("miniswhite", 1),
+    "gray with alpha": ("minisblack", 2),
+    "RGB": ("rgb", 3),
+    "RGB with alpha": ("rgb", 4),
+}
+RIGHT = {(bits, kind) for bits in ("u1", "u2") for kind in KINDS} - {("u2", "gray with alpha")}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "u4", "f2", "f4"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("order", "<>")
+def test_a_tiff_is_read_right_or_refused_by_name(kind, dtype, compression, order):
+    photometric, samples = KINDS[kind]
+    levels = np.kron(np.random.default_rng(0).integers(0, 256, (3, 5)), np.ones((8, 8)))
+    whole = dtype[0] in "ui"
+    most = np.iinfo(dtype).max if whole else 1
+    stored = (255 - levels if photometric == "miniswhite" else levels) / 255 * most
+    stored = (np.rint(stored) if whole else stored).astype(dtype)
+    options = {"photometric": photometric, "compression": compression, "byteorder": order}
+    if samples > 1:
+        stored = np.stack([stored] * samples, axis=-1)
+        if samples != 3:
+            stored[..., -1] = most
+            options["extrasamples"] = ["unassalpha"]
+    for planar in ("contig", "separate") if samples > 1 else (None,):
+        values = np.moveaxis(stored, -1, 0) if planar == "separate" else stored
+        try:
+            found = pixels(as_tiff(values, planarconfig=planar, **options))
+        except decode.BadPhotoError as error:
+            assert "TIFF" in str(error) and "save it" in str(error)
+            if planar != "separate" and (order, kind) != (">", "negative gray"):
+                assert (dtype, kind) not in RIGHT
+        else:
+            assert apart(found, levels) <= 1
+
+
+def test_packed_values_of_12_bits_are_scaled_to_their_own_white():
+    levels = np.arange(0, 4096, 16).reshape(4, 64)
+    first, second = levels[:, ::2], levels[:, 1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1)
+    tags = [(256, 64), (257, 4), (258, 12), (259, 1), (262, 1), (273, 122), (277, 1), (278, 4)]
+    tags.append((279, packed.size))
+    data = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    data += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags) + bytes(4)
+    data += packed.astype(np.uint8).tobytes()
+    assert apart(pixels(data), levels / 4095 * 255) <= 0.5
