@@ -38,7 +38,7 @@ class Evaluation:
         return found
 
     def interval(self, model: str, metric: str) -> tuple[float, float]:
-        """The 95 % interval of a metric."""
+        """The 95% confidence interval of a metric."""
         return interval(self.draws[model][metric])
 
     def table(self, names: Iterable[str] = metrics.METRICS, intervals: bool = True):
@@ -77,14 +77,14 @@ class Evaluation:
 
 
 def ratio(away: Evaluation, home: Evaluation, model: str, metric: str = "mse_vs_gray"):
-    """A metric on one set of photos over that on another, and its 95 % interval."""
+    """A metric on one set of photos over that on another, and its 95% confidence interval."""
     value = away.estimates.loc[model, metric] / home.estimates.loc[model, metric]
     return float(value), interval(away.draws[model][metric] / home.draws[model][metric])
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference of one metric with its 95 % interval."""
+    """A paired difference of one metric with its 95% confidence interval."""
 
     model: str
     other: str

@@ -1,9 +1,7 @@
-"""What does the network of `street_unet` predict, and what counts as a mistake?
+"""Heads of `street_unet`: what its last layer predicts.
 
 "bins", a distribution over ab bins, is what ships. "l2" and "l1" predict ab itself and are kept
-for comparison. With each, rare colors can be weighted up (`bins.class_weights`) or not.
-
-Shapes: B photos of H x W, chroma at half size h x w, Q bins; ab in ab units.
+for comparison. Shapes: B photos of H x W, chroma at half size h x w, Q bins; ab in ab units.
 """
 
 from collections.abc import Sequence
@@ -62,7 +60,7 @@ def new_model(
 def at_half(model: StreetUnet, lightness: Tensor, point: OperatingPoint | None = None) -> Tensor:
     """ab (B x 2 x h x w) for lightness (B x 1 x H x W, 0..1).
 
-    Of the operating point a regression has the gain alone.
+    A regression uses only the gain of the operating point.
     """
     point = point or OperatingPoint()
     output = model(lightness)

@@ -1,4 +1,4 @@
-"""Gray, sepia and color photos are told apart; errors are those of scikit-image."""
+"""Gray, sepia and color photos are recognized; errors are those of scikit-image."""
 
 import numpy as np
 import pytest
