@@ -1,6 +1,7 @@
 """Reads photo files into upright 8-bit sRGB, and says why a file cannot be read."""
 
 import errno
+import hashlib
 import io
 import os
 import warnings
@@ -30,6 +31,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+JPEG_END = b"\xff\xd9"
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 BAD_PROFILE = (ImageCms.PyCMSError, OSError)  # what a damaged color profile raises
 SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
@@ -56,7 +58,11 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
     data = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
     if not data:
         raise BadPhotoError("an empty file")
-    data, lost = _readable_png(data) if data[:8] == PNG_HEAD else (data, [])
+    lost = []
+    if data[:8] == PNG_HEAD:
+        data, lost = _readable_png(data)
+    elif data[:2] == b"\xff\xd8" and data.rfind(JPEG_END) < data.rfind(b"\xff\xda"):
+        data = _ended_jpeg(data)
     try:
         image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError:
@@ -69,6 +75,8 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
         raise BadPhotoError(f"a {image.format} file, not a JPEG, PNG, WebP or TIFF")
     if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
         raise BadPhotoError("an animation, not a photo")
+    if image.format == "TIFF":
+        _skip_thumbnail(image)
     if image.width * image.height > MAX_PIXELS:
         raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels")
     if lost:
@@ -120,6 +128,24 @@ def _unreadable(kind: bytes, data: bytes, checksum: bytes) -> bool:
     return bool(unpacker.unconsumed_tail)
 
 
+def _ended_jpeg(jpeg: bytes) -> bytes:
+    """A JPEG without its end marker gets one if all its pixels are there, else it is unchanged.
+
+    They are if the decoder has no use for further bytes, whatever these are.
+    """
+    bare = jpeg.removesuffix(b"\xff")
+    found = set()
+    for filler in (b"\x55", b"\xaa", b"\x33"):
+        try:
+            with Image.open(io.BytesIO(bare + filler * 256 + JPEG_END)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    return jpeg
+                found.add(hashlib.sha256(image.tobytes()).digest())
+        except (OSError, SyntaxError, ValueError):
+            return jpeg
+    return bare + JPEG_END if len(found) == 1 else jpeg
+
+
 def _check_encoding(png: bytes, has_profile: bool) -> None:
     """Refuse a PNG whose cICP chunk names another encoding than sRGB, which Pillow overlooks."""
     place = 8
@@ -130,6 +156,15 @@ def _check_encoding(png: bytes, has_profile: bool) -> None:
                 name = TRANSFERS.get(transfer, f"cICP {primaries}/{transfer}")
                 raise BadPhotoError(f"colors in the encoding {name}: save it as sRGB")
         place += 12 + int.from_bytes(png[place : place + 4], "big")
+
+
+def _skip_thumbnail(tiff: Image.Image) -> None:
+    """Turn to the first page that is not a reduced copy, if there is one."""
+    for page in range(tiff.n_frames):
+        tiff.seek(page)
+        if not tiff.tag_v2.get(254, 0) & 1:
+            return
+    tiff.seek(0)
 
 
 def _check_samples(tiff: Image.Image) -> None:
