@@ -13,6 +13,7 @@ from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "TIFF"}  # MPO: a JPEG with a second picture behind it
 MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
+MAX_BYTES = 1_000_000_000  # of a file: MAX_PIXELS of 16-bit RGBA without compression
 
 # Pillow warns from 89 megapixels on and refuses from twice that; this project has one limit.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -55,6 +56,8 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
         return photo
     if isinstance(photo, np.ndarray):
         return Image.fromarray(photo)
+    if not isinstance(photo, bytes) and os.stat(photo).st_size > MAX_BYTES:
+        raise BadPhotoError(f"a file of more than {MAX_BYTES // 10**6:,} MB")
     data = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
     if not data:
         raise BadPhotoError("an empty file")

@@ -1,6 +1,7 @@
 """A photo file becomes the sRGB pixels that a color-managed viewer shows, or is refused by name."""
 
 import io
+import resource
 import struct
 
 import numpy as np
@@ -173,3 +174,14 @@ def test_a_jpeg_that_lacks_its_end_is_whole_and_one_that_lacks_more_is_not(missi
     for cut in (200, 20, 6):
         with pytest.raises(OSError, match="truncated"):
             pixels(data[:-cut])
+
+
+def test_a_vast_file_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "vast.jpg"
+    with path.open("wb") as file:
+        file.write(encoded(1))
+        file.truncate(decode.MAX_BYTES + 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(decode.BadPhotoError, match="more than 1,000 MB"):
+        decode.opened(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB on Linux
