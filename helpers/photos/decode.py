@@ -1,6 +1,7 @@
 """Reads photo files into upright 8-bit sRGB, and says why a file cannot be read."""
 
 import errno
+import hashlib
 import io
 import os
 import warnings
@@ -12,6 +13,7 @@ from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "TIFF"}  # MPO: a JPEG with a second picture behind it
 MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
+MAX_BYTES = 1_000_000_000  # of a file: MAX_PIXELS of 16-bit RGBA without compression
 
 # Pillow warns from 89 megapixels on and refuses from twice that; this project has one limit.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -30,6 +32,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+JPEG_END = b"\xff\xd9"
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 BAD_PROFILE = (ImageCms.PyCMSError, OSError)  # what a damaged color profile raises
 SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
@@ -53,10 +56,16 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
         return photo
     if isinstance(photo, np.ndarray):
         return Image.fromarray(photo)
+    if not isinstance(photo, bytes) and os.stat(photo).st_size > MAX_BYTES:
+        raise BadPhotoError(f"a file of more than {MAX_BYTES // 10**6:,} MB")
     data = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
     if not data:
         raise BadPhotoError("an empty file")
-    data, lost = _readable_png(data) if data[:8] == PNG_HEAD else (data, [])
+    lost = []
+    if data[:8] == PNG_HEAD:
+        data, lost = _readable_png(data)
+    elif data[:2] == b"\xff\xd8" and data.rfind(JPEG_END) < data.rfind(b"\xff\xda"):
+        data = _ended_jpeg(data)
     try:
         image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError:
@@ -69,6 +78,8 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
         raise BadPhotoError(f"a {image.format} file, not a JPEG, PNG, WebP or TIFF")
     if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
         raise BadPhotoError("an animation, not a photo")
+    if image.format == "TIFF":
+        _skip_thumbnail(image)
     if image.width * image.height > MAX_PIXELS:
         raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels")
     if lost:
@@ -120,6 +131,24 @@ def _unreadable(kind: bytes, data: bytes, checksum: bytes) -> bool:
     return bool(unpacker.unconsumed_tail)
 
 
+def _ended_jpeg(jpeg: bytes) -> bytes:
+    """A JPEG without its end marker gets one if all its pixels are there, else it is unchanged.
+
+    They are if the decoder has no use for further bytes, whatever these are.
+    """
+    bare = jpeg.removesuffix(b"\xff")
+    found = set()
+    for filler in (b"\x55", b"\xaa", b"\x33"):
+        try:
+            with Image.open(io.BytesIO(bare + filler * 256 + JPEG_END)) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    return jpeg
+                found.add(hashlib.sha256(image.tobytes()).digest())
+        except (OSError, SyntaxError, ValueError):
+            return jpeg
+    return bare + JPEG_END if len(found) == 1 else jpeg
+
+
 def _check_encoding(png: bytes, has_profile: bool) -> None:
     """Refuse a PNG whose cICP chunk names another encoding than sRGB, which Pillow overlooks."""
     place = 8
@@ -130,6 +159,15 @@ def _check_encoding(png: bytes, has_profile: bool) -> None:
                 name = TRANSFERS.get(transfer, f"cICP {primaries}/{transfer}")
                 raise BadPhotoError(f"colors in the encoding {name}: save it as sRGB")
         place += 12 + int.from_bytes(png[place : place + 4], "big")
+
+
+def _skip_thumbnail(tiff: Image.Image) -> None:
+    """Turn to the first page that is not a reduced copy, if there is one."""
+    for page in range(tiff.n_frames):
+        tiff.seek(page)
+        if not tiff.tag_v2.get(254, 0) & 1:
+            return
+    tiff.seek(0)
 
 
 def _check_samples(tiff: Image.Image) -> None:

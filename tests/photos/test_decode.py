@@ -1,13 +1,14 @@
 """A photo file becomes the sRGB pixels that a color-managed viewer shows, or is refused by name."""
 
 import io
+import resource
 import struct
 
 import numpy as np
 import pytest
 import tifffile
 from bad_photos import chunk
-from photo_samples import photo
+from photo_samples import encoded, photo
 from PIL import Image
 
 from helpers.photos import decode
@@ -155,3 +156,32 @@ def test_packed_values_of_12_bits_are_scaled_to_their_own_white():
     data += b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags) + bytes(4)
     data += packed.astype(np.uint8).tobytes()
     assert apart(pixels(data), levels / 4095 * 255) <= 0.5
+
+
+def test_of_a_tiff_that_begins_with_a_thumbnail_the_photo_is_meant():
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for size, reduced in (((28, 22), 1), ((114, 88), 0), ((114, 88), 0)):
+            file.write(np.asarray(photo(1, size)), photometric="rgb", subfiletype=reduced)
+    assert np.array_equal(pixels(buffer.getvalue()), np.asarray(photo(1)))
+
+
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_lacks_its_end_is_whole_and_one_that_lacks_more_is_not(missing, progressive):
+    data = encoded(1, (640, 480), progressive=progressive)
+    assert np.array_equal(pixels(data[:-missing]), pixels(data))
+    for cut in (200, 20, 6):
+        with pytest.raises(OSError, match="truncated"):
+            pixels(data[:-cut])
+
+
+def test_a_vast_file_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "vast.jpg"
+    with path.open("wb") as file:
+        file.write(encoded(1))
+        file.truncate(decode.MAX_BYTES + 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(decode.BadPhotoError, match="more than 1,000 MB"):
+        decode.opened(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB on Linux
