@@ -20,9 +20,10 @@ from PIL import Image
 from torch import Tensor
 
 from .. import paths
+from ..color import SIZE
 from ..model import bins, street_unet
 from ..model.predict import usable_device
-from ..model.street_unet import SIZE, OperatingPoint, StreetUnet
+from ..model.street_unet import OperatingPoint, StreetUnet
 from ..photos import decode
 from . import edges, recolor, scans
 

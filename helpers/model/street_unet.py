@@ -29,7 +29,6 @@ from .. import paths
 from . import bins
 
 FORMAT = "streetside-colorization/street_unet/1"
-SIZE = (112, 88)  # width and height of the photos that it learns from
 WIDTHS = (32, 64, 128, 192)
 WIDEST, MOST_BINS = 1024, 4096  # a file that claims more is refused
 MALFORMED = (LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError)

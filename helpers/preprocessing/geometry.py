@@ -7,9 +7,9 @@ from functools import cache
 
 import numpy as np
 
+from ..color import SIZE
 from ..photos import controls
 
-SIZE = (112, 88)  # of a prepared photo
 FACTOR = 10  # how often a full-size Street View photo is shrunk to SIZE
 
 # x 92-1255, y 4-1004 is free of controls. Within it, as near to the center as edges on a grid of
