@@ -10,24 +10,26 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-# Okabe and Ito (2008): distinct for every kind of color vision.
-COLORS = {
-    "truth": "#000000",
-    "gray": "#8c8c8c",
-    "mean": "#56b4e9",
-    "random_copy": "#cc79a7",
-    "published": "#d55e00",
-    "colorize_cnn": "#0072b2",
-    "street_unet": "#009e73",
-    "street_unet_accurate": "#e69f00",
+# Color and label of each model. Colors of Okabe and Ito (2008): distinct for every color vision.
+MODELS = {
+    "truth": ("#000000", "ground truth"),
+    "gray": ("#8c8c8c", "gray"),
+    "mean": ("#56b4e9", "mean color"),
+    "random_copy": ("#cc79a7", "random copy"),
+    "published": ("#d55e00", "published"),
+    "colorize_cnn": ("#0072b2", "colorize_cnn"),
+    "street_unet": ("#009e73", "street_unet, colorful"),
+    "street_unet_accurate": ("#e69f00", "street_unet, accurate"),
     # derived from the model of the same color, drawn with an open marker
-    "nearest_copy": "#882255",
-    "published_stretched": "#d55e00",
-    "colorize_cnn_scaled": "#0072b2",
-    "street_unet_shipped": "#009e73",
-    "street_unet_accurate_shipped": "#e69f00",
+    "nearest_copy": ("#882255", "nearest copy"),
+    "published_stretched": ("#d55e00", "published, stretched"),
+    "colorize_cnn_scaled": ("#0072b2", "colorize_cnn, scaled"),
+    "street_unet_shipped": ("#009e73", "street_unet, colorful, shipped"),
+    "street_unet_accurate_shipped": ("#e69f00", "street_unet, accurate, shipped"),
 }
-DERIVED = list(COLORS)[list(COLORS).index("nearest_copy") :]
+COLORS = {model: color for model, (color, _) in MODELS.items()}
+LABELS = {model: label for model, (_, label) in MODELS.items()}
+DERIVED = list(MODELS)[list(MODELS).index("nearest_copy") :]
 STYLE = {
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,

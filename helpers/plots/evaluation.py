@@ -7,10 +7,11 @@ from matplotlib.figure import Figure
 
 from ..metrics import METRICS
 from ..results import Drawing
-from . import COLORS, DERIVED, arms, new, picture, plain_log
+from . import COLORS, DERIVED, LABELS, arms, new, picture, plain_log
 from .comparison import comparison
 
-ERROR = "error relative to gray"
+ERROR = f"error relative to gray ({METRICS['mse_vs_gray'].label})"
+CHROMA = "chroma relative to ground truth"
 
 
 def _pictures(columns: dict[str, np.ndarray], rows: list[str] | None = None) -> Figure:
@@ -82,9 +83,9 @@ def fidelity_and_color(results: dict[str, dict]) -> Drawing:
             color=_color(model),
             # large and open, since the report's network lies upon it
             markerfacecolor="none" if mean else "white" if derived else _color(model),
-            linewidth=1, markersize=9 if mean else 5, label=model,
+            linewidth=1, markersize=9 if mean else 5, label=LABELS.get(model, model),
         )  # fmt: skip
-    axis.set(xlabel=METRICS["chroma_ratio"].label, ylabel=ERROR, yscale="log")
+    axis.set(xlabel=CHROMA, ylabel=ERROR, yscale="log")
     plain_log(axis.yaxis)
     axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return Drawing(
@@ -111,7 +112,15 @@ def where_error_sits(
     for shift, (model, table) in enumerate(by_chroma.items()):
         x, y = np.arange(len(table)) + 0.1 * shift, table.mse_vs_gray
         lengths = arms(y, table.mse_vs_gray_low, table.mse_vs_gray_high)
-        left.errorbar(x, y, lengths, fmt="o-", markersize=3, color=_color(model), label=model)
+        left.errorbar(
+            x,
+            y,
+            lengths,
+            fmt="o-",
+            markersize=3,
+            color=_color(model),
+            label=LABELS.get(model, model),
+        )
     left.axhline(1, color=COLORS["gray"], linewidth=1)
     left.set(yscale="log", xlabel="true chroma, ab units", ylabel=ERROR)
     plain_log(left.yaxis)
@@ -120,7 +129,14 @@ def where_error_sits(
     left.legend(fontsize=8)
     for model, table in by_height.items():
         height = 1 - (np.arange(len(table)) + 0.5) / len(table)
-        right.plot(table.rmse, height, "o-", markersize=3, color=_color(model), label=model)
+        right.plot(
+            table.rmse,
+            height,
+            "o-",
+            markersize=3,
+            color=_color(model),
+            label=LABELS.get(model, model),
+        )
         gray = table.rmse_gray
     right.plot(gray, height, color=COLORS["gray"], label="gray")
     right.set(xlabel="RMSE per channel, ab units", ylabel="height in the picture", ylim=(0, 1))
@@ -143,7 +159,15 @@ def by_class(tables: dict[str, pd.DataFrame]) -> Drawing:
     for shift, (model, table) in enumerate(tables.items()):
         x, y = table.mse_vs_gray, np.arange(len(names)) + 0.2 * shift
         lengths = arms(x, table.mse_vs_gray_low, table.mse_vs_gray_high)
-        axis.errorbar(x, y, xerr=lengths, fmt="o", markersize=4, color=_color(model), label=model)
+        axis.errorbar(
+            x,
+            y,
+            xerr=lengths,
+            fmt="o",
+            markersize=4,
+            color=_color(model),
+            label=LABELS.get(model, model),
+        )
     axis.axvline(1, color=COLORS["gray"], linewidth=1)
     axis.set(xlabel=ERROR, xscale="log")
     plain_log(axis.xaxis)
