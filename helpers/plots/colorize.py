@@ -34,7 +34,7 @@ def uncertainty(colored: np.ndarray, bits: np.ndarray, most: float) -> Drawing:
         figure,
         "colorized_uncertainty",
         "The colored photo and the entropy of each pixel's color distribution, in bits.",
-        "A colored street beside a map of it, dark where the network is certain, bright elsewhere.",
+        "A colored street and a map of it that is dark where the network is certain.",
         photo=True,
     )
 
@@ -46,7 +46,7 @@ def options(versions: dict[str, np.ndarray], truth: np.ndarray) -> Drawing:
         _grid([dict(titled[i : i + 3]) for i in (0, 3, 6)]),
         "colorized_options",
         "One photo at three temperatures, three chroma gains, and both operating points.",
-        "Nine versions of one street with less and more color, the last in its own colors.",
+        "Nine versions of one street with less or more color. The last has the photo's own colors.",
         photo=True,
     )
 
@@ -71,9 +71,10 @@ def bleeding(table: pd.DataFrame) -> Drawing:
     return Drawing(
         figure,
         "colorized_bleeding",
-        "Chroma of one photo enlarged in three ways. Left: error near color edges of the ground "
-        "truth. Right: share of chroma changes beside no edge of the lightness.",
-        "Two panels of points for three ways to enlarge chroma, lower to the right.",
+        "Chroma of one photo upsampled by three methods. Left: error near color edges of the "
+        "ground truth. Right: share of chroma changes that are not near a lightness edge.",
+        "Two panels of points for three methods of upsampling chroma: error near color edges, and "
+        "stray share. Each has one line for ground-truth chroma and one for street_unet.",
     )
 
 
@@ -83,7 +84,8 @@ def elsewhere(rows: dict[str, dict[str, np.ndarray]]) -> Drawing:
         _grid([*rows.values()], [*rows]),
         "colorized_elsewhere",
         "Pictures other than streets: gray, colored, and in their own colors.",
-        "A rocket, a cup of coffee, a cat and an astronaut, each gray, colored and in truth.",
+        "A rocket, a cup of coffee, a cat and an astronaut: each gray, colored, and in its own "
+        "colors.",
         photo=True,
     )
 

@@ -34,7 +34,7 @@ def samples(columns: dict[str, np.ndarray]) -> Drawing:
     return Drawing(
         _pictures(columns),
         "samples",
-        "Test photos chosen by rule. The column marked x n is stretched until the largest ab is "
+        "Test photos chosen by rule. The column marked x n is stretched so that the largest ab is "
         "50. Uncertainty is the entropy of street_unet's distribution; brighter is less certain.",
         "Six street photos, one per row: gray, ground truth, the report's network as it is and "
         "stretched to vivid reds and blues, the same network trained longer, street_unet, and a "
@@ -50,7 +50,7 @@ def slider(layers: dict[str, np.ndarray]) -> Drawing:
         layers,
         [f"photo {number + 1}" for number in range(count)],
         "comparison",
-        "The same photos over each other: gray, street_unet at its colorful operating point, and "
+        "The same photos in three versions: gray, street_unet at its colorful operating point, and "
         "ground truth.",
         "Six street photos in three versions: gray, colored by street_unet, and ground truth.",
     )
@@ -61,7 +61,8 @@ def best_and_worst(columns: dict[str, np.ndarray], rmse: np.ndarray) -> Drawing:
     return Drawing(
         _pictures(columns, [f"RMSE {value:.1f}" for value in rmse]),
         "best_and_worst",
-        "The three test photos with the least and the three with the most squared error.",
+        "The three test photos on which street_unet has the smallest squared error, and the three "
+        "on which it has the largest.",
         "Six street photos, one per row: ground truth, gray, and the output of three networks, "
         "with the RMSE of street_unet beside each row.",
         photo=True,
@@ -94,9 +95,9 @@ def fidelity_and_color(results: dict[str, dict]) -> Drawing:
         "Error relative to gray against chroma relative to ground truth, with 95% confidence "
         "intervals. A good model is low and near the dotted line. The gray line marks the error "
         "of leaving the photo gray. The axis of the error is logarithmic.",
-        "A scatter plot of all models with their intervals: mean chroma relative to ground truth "
-        "to the right, error relative to gray upward, on a logarithmic axis. Gray itself is at "
-        "zero and one.",
+        "A scatter plot of all models with their intervals. The horizontal axis is mean chroma "
+        "relative to ground truth, and the vertical axis is error relative to gray, on a "
+        "logarithmic scale. Gray is at chroma 0 and error 1.",
     )
 
 
@@ -146,9 +147,10 @@ def where_error_sits(
         figure,
         "where_error_sits",
         "Left: error relative to gray by true chroma, with 95% confidence intervals. Right: RMSE "
-        "by height in the picture.",
-        "Two line charts for three networks: the error relative to gray by the true chroma of a "
-        "pixel, with a line at one, and the RMSE by height in the picture, beside that of gray.",
+        "by height in the picture, from bottom to top.",
+        "Two line charts for three networks. Left, the error relative to gray by the true chroma "
+        "of a pixel, with a line at one. Right, the RMSE by height in the picture, with that of "
+        "gray.",
     )
 
 
@@ -178,7 +180,7 @@ def by_class(tables: dict[str, pd.DataFrame]) -> Drawing:
         figure,
         "error_by_class",
         "Error relative to gray by class of surface on rendered streets, with 95% confidence "
-        "intervals. Left of the line a network is better than gray.",
+        "intervals. To the left of the line, a network is better than gray.",
         "Points with intervals for each class of surface and three networks, around the line at "
         "one that marks the error of leaving the photo gray.",
     )
@@ -204,8 +206,9 @@ def calibration(table: pd.DataFrame) -> Drawing:
         "Measured against expected error of street_unet's mean color. Each point is a tenth of "
         "the pixels, with its 95% confidence interval over places. Above the dotted line the "
         "network is overconfident.",
-        "Ten points with intervals and a dotted diagonal, expected error to the right, measured "
-        f"error upward: {below} of the ten lie below the diagonal.",
+        "Ten points with intervals and a dotted diagonal. The horizontal axis is expected error "
+        f"and the vertical axis is measured error. {below} of the ten points lie below the "
+        "diagonal.",
     )
 
 

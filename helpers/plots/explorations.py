@@ -28,7 +28,7 @@ def loss_mse_l1(curves: dict, first: int) -> Drawing:
         axis.tick_params(axis="y", labelcolor=color)
         axis.set_ylim(0)
     left.set_xlabel("batch")
-    caption = "Training losses, MSE and L1, each on its own axis; means of ten batches; one seed."
+    caption = "Training losses, MSE and L1, each on its own axis. Means of ten batches, one seed."
     alt = "Two falling curves, with a left axis for MSE and a right axis for L1."
     return Drawing(figure, "loss_mse_l1", caption, alt)
 
@@ -52,8 +52,9 @@ def loss_one_unit(curves: dict, first: int, gray: float, settled: dict) -> Drawi
     axis.set_ylim(0)
     axis.legend()
     caption = (
-        "Both training runs in one unit, means of ten batches. A dotted line marks 90% of the way "
-        "down, its band 85% to 95%; the dashed line is the error of a gray image."
+        "Both training runs in one unit, means of ten batches. A dotted line marks the batch at "
+        "90% of the way down, and its band marks 85% to 95%. The dashed line is the error of a "
+        "gray image."
     )
     batches = " and ".join(f"{name} at batch {batch}" for name, (batch, _) in settled.items())
     alt = f"RMSE against the batch, with gray as a dashed line. The curves settle: {batches}."
@@ -82,8 +83,8 @@ def kernel_time(widths, panels: dict, curves: dict) -> Drawing:
     axes[0][0].set_ylabel("seconds per batch")
     axes[0][0].legend()
     caption = (
-        "Time of a training step by kernel width: median and range of the rounds, and two laws "
-        "fitted to widths 1 to 7."
+        "Time of a training step by kernel width: median and range of the rounds. The lines are "
+        "two laws fitted to widths 1 to 7."
     )
     ends = "; ".join(f"{name}, {m[0]:.2f} to {m[-1]:.2f} s" for name, (m, _, _) in panels.items())
     alt = f"Seconds per batch on a logarithmic axis for widths 1 to 9, with two laws: {ends}."
@@ -114,8 +115,8 @@ def stacks(table, note: str) -> Drawing:
     axes[0].set_yticks(list(rows), table.name)
     axes[0].set_ylim(-0.5, len(table) - 0.5)
     caption = (
-        "Stacks of 3 x 3 layers and single layers of equal reach and width; 95% intervals, error "
-        f"on held-out photos; {note}."
+        "Stacks of 3 x 3 layers, and single layers of equal reach and equally many channels. Error "
+        f"is on held-out photos, with 95% confidence intervals; {note}."
     )
     times = ", ".join(f"{row.name} {row.seconds:.3f} s" for row in table.itertuples(index=False))
     alt = f"Multiply-adds, time and error of four networks, side by side. Times: {times}."
@@ -139,7 +140,7 @@ def suggestions(estimates: dict, note: str) -> Drawing:
     axis.set_xlabel("MSE / published recipe, held-out photos")
     caption = (
         "The report's three suggestions: error on held-out photos, relative to the published "
-        f"recipe; 95% intervals; {note}."
+        f"recipe, with 95% confidence intervals; {note}."
     )
     found = ", ".join(f"{name} {value:.2f}" for name, (value, _) in zip(names, estimates.values()))
     alt = f"Three points with intervals and a dashed line at 1, the published recipe: {found}."
@@ -190,13 +191,13 @@ def padding(errors: dict, edge: int, ratios: dict, note: str) -> Drawing:
     axis.set_ylabel(f"{ERROR}, held-out photos")
     axis.legend(title="padding")
     caption = (
-        "Error relative to gray by distance to the nearest border. The shaded part counts as near "
+        "Error relative to gray by distance to the nearest border. The shaded pixels count as near "
         f"the border; {note}."
     )
     found = " and ".join(f"{value:.2f} times with {name}" for name, value in ratios.items())
     alt = (
-        "Two curves of error against the distance to the border. Near the border, squared error "
-        f"is {found} padding, relative to the inside."
+        "Two curves of error against the distance to the border. Relative to the inside, squared "
+        f"error near the border is {found} padding."
     )
     return Drawing(figure, "padding", caption, alt)
 
@@ -226,13 +227,13 @@ def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
     axis.set(xlabel=CHROMA, ylabel=ERROR)
     axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     caption = (
-        "Heads and weights of street_unet, each at an accurate and a colorful operating point; "
-        f"95% intervals; {source}."
+        "Heads of street_unet with and without weights, each at an accurate and a colorful "
+        f"operating point. 95% confidence intervals; {source}."
     )
     ends = "; ".join(
         f"{row.Index} {row.mse_vs_gray:.2f} at {row.chroma_ratio:.2f}" for row in table.itertuples()
     )
-    alt = f"{ERROR} upward, {CHROMA} to the right: {ends}."
+    alt = f"A scatter plot of {ERROR} (vertical) against {CHROMA} (horizontal): {ends}."
     return Drawing(figure, "unet_heads", caption, alt)
 
 
@@ -256,9 +257,11 @@ def unet_more(panels: dict[str, pd.DataFrame], source: str) -> Drawing:
         axis.minorticks_off()
     axes[0, 0].set_ylabel(ERROR)
     names = {label.replace("\n", " "): table.mse_vs_gray for label, table in panels.items()}
-    caption = f"Error relative to gray against: {'; '.join(names)}. 95% intervals; {source}."
+    caption = (
+        f"Error relative to gray against: {'; '.join(names)}. 95% confidence intervals; {source}."
+    )
     ends = "; ".join(f"{name}, {e.iloc[0]:.2f} to {e.iloc[-1]:.2f}" for name, e in names.items())
-    return Drawing(figure, "unet_more", caption, f"One panel each, {ERROR} upward: {ends}.")
+    return Drawing(figure, "unet_more", caption, f"{ERROR} in one panel each: {ends}.")
 
 
 def _short(number: float) -> str:

@@ -43,7 +43,8 @@ def blocks(table) -> Drawing:
         figure,
         "block_diagram",
         caption="The report's network, from left to right. A block is as high as the picture at "
-        "that step, and wider for more channels. Its shape is printed below it.",
+        "that step, and its width grows with the number of channels. Its shape is printed below "
+        "it.",
         alt=f"{len(table)} blocks in a row: {', '.join(table.name)}. Heights shrink from "
         f"{heights.max()} to {heights.min()} pixels up to conv3 and grow back; channels grow from "
         f"{channels.iloc[0]} to {channels.max()} and end at {channels.iloc[-1]}.",

@@ -47,8 +47,8 @@ def crops(photo: np.ndarray, controls: dict, boxes: dict) -> Drawing:
     return Drawing(
         figure,
         "controls_and_crops",
-        caption="A full-size photo with the controls outlined, and the part that each factor "
-        "keeps. The crop for factor 11 is placed where it holds the fewest control pixels.",
+        caption="A full-size photo with the controls outlined, and the crop for each factor. "
+        "The crop for factor 11 is placed where it contains the fewest control pixels.",
         alt="The same street photo twice. Left, the crop for a factor of 10 lies inside all "
         "outlined controls. Right, the crop for a factor of 11 runs through the compass.",
         photo=True,
@@ -73,7 +73,7 @@ def channels(pictures: dict) -> Drawing:
         _row(pictures),
         "lightness_a_b",
         caption="One photo and its three channels: L as gray, then a and b alone at constant "
-        "lightness. Their strength is not exaggerated.",
+        "lightness. Colors are not exaggerated.",
         alt="A street photo; the same in gray; and two nearly gray pictures with faint red and "
         "green, and faint blue and yellow.",
         photo=True,
@@ -102,8 +102,8 @@ def color_histograms(counts: dict, edges: np.ndarray) -> Drawing:
         figure,
         "ab_histograms",
         caption="Pixels by a and b, up to 60 ab units. The share beyond is printed below. Right: "
-        "1,400 thumbnails of Manhattan that the report's authors prepared; only their numbers are "
-        "kept here, in data/measured.",
+        "1,400 thumbnails of Manhattan that the report's authors prepared. Only their statistics "
+        "are in this project, in data/measured.",
         alt="Two clouds of pixels over a and b with a narrow peak at gray; one arm reaches toward "
         "blue and one toward yellow.",
     )
@@ -141,7 +141,7 @@ def split_along_places(splits: list[str]) -> Drawing:
     return Drawing(
         figure,
         "split",
-        caption="The places in their order, and the split of each.",
+        caption="The places in order, and the part of the split that each belongs to.",
         alt="A stripe of places in repeated runs: test, validation, then a long run of training, "
         "with a thin gap between any two.",
     )

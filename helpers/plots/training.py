@@ -29,11 +29,11 @@ def over_published(published, ours: dict, constants: dict) -> Drawing:
         figure,
         "published_recipe_loss",
         caption="Loss of the published recipe on our photos, and the curve that the report "
-        "published. The photos differ, so the levels cannot be compared. The lines are for our "
-        "training photos.",
-        alt="Loss against batch number, 0 to 375. Both curves start with a peak, which comes from "
-        "counting missing batches as zero, then fall and flatten out. A dashed and a dotted line "
-        "mark the loss of always gray and of always the mean color.",
+        "published. The photos differ, so the levels cannot be compared. The horizontal lines "
+        "are for our training photos.",
+        alt="Loss against batch number, 0 to 375. Both curves start with a peak, because "
+        "missing batches count as zero. They then fall and flatten out. A dashed line marks the "
+        "loss of always gray, and a dotted line that of always the mean color.",
     )
 
 
@@ -63,11 +63,12 @@ def learning_curves(epochs: dict, gray: float) -> Drawing:
     return Drawing(
         figure,
         "learning_curves",
-        caption="Learning curves of colorize_cnn, the report's network trained longer: a pair of "
-        "lines for each seed. Training loss is the mean over the batches of an epoch, while the "
-        "weights still change.",
+        caption="Learning curves of colorize_cnn, the report's network trained longer, with a "
+        "pair of lines for each seed. Training loss is the mean over the batches of an epoch, "
+        "during which the weights change.",
         alt="Loss against epoch. Training loss and validation loss fall from the first epochs on "
-        "and level off. A dot marks the epoch whose weights were kept, a dashed line always gray.",
+        "and level off. A dot marks the epoch whose weights are used. A dashed line marks always "
+        "gray.",
     )
 
 
