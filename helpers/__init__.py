@@ -1,4 +1,4 @@
-"""Streetside Colorization: one module behind each notebook, and what they share.
+"""Streetside Colorization: one folder behind each notebook, and what they share.
 
 Imported before anything loads PyTorch, so that the thread environment counts.
 """

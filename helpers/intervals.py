@@ -2,8 +2,9 @@
 
 Photos of one place share walls and light, so places are drawn with replacement, not photos
 (the bootstrap: Efron, Annals of Statistics 7, 1979). Every model gets the same
-draws. If a model has several seeds, as many seeds are drawn and averaged; with three seeds this
-understates their spread by a factor of about 0.8.
+draws. With n seeds, each draw averages n
+seeds picked with replacement; for n = 3 the spread between seeds then comes out at about 0.8 of
+the true one.
 """
 
 import numpy as np

@@ -5,8 +5,8 @@ the color of a wall run into the sky. Joint bilateral upsampling (Kopf, Cohen, L
 Uyttendaele, "Joint Bilateral Upsampling", 2007) takes the mean of the surrounding chroma instead,
 weighted by nearness in place and in lightness, which is known at full size. The result is then
 averaged down, and half of its difference from the original chroma is enlarged the same way and
-added (back-projection, Irani and Peleg, 1991). A full correction is best for ground-truth chroma,
-none for the network's, both by little.
+added (back-projection, Irani and Peleg, 1991). Adding all of it is slightly better for ground-truth
+chroma, adding none for the network's.
 
 This reaches FINE times the size of the chroma. Beyond it, rows are enlarged bilinearly, a strip at
 a time, so memory stays bounded.

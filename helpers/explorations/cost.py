@@ -1,8 +1,8 @@
 """Time, memory and disk of each step of the report, by the number of photos.
 
 `benchmarks/cost.py` measures the steps and writes RECORD. Beyond the measured sizes, values are
-extrapolated with a polynomial of the number of photos, of the degree that the step's arithmetic
-has. No coefficient is negative, since nothing gets cheaper with more photos.
+extrapolated with a polynomial in the number of photos, whose degree follows from the step's
+algorithm. No coefficient is negative, since nothing gets cheaper with more photos.
 """
 
 import numpy as np

@@ -46,8 +46,9 @@ def findings(measured: dict) -> str:
         f"The network made for this task, `street_unet`, reaches {accurate[FIRST]:.2f} at its "
         f"accurate operating point. At its colorful one it reaches {unet[FIRST]:.2f}, with "
         f"{unet['chroma_ratio']:.0%} of the true chroma.\n"
-        f"Of {len(checks)} checks of {len(sentences)} sentences of the report, {_count(checks)}. "
-        f"Of the {len(on_photos)} that depend on the photos, {_count(on_photos)}."
+        f"We checked {len(sentences)} sentences of the original report in {len(checks)} ways: "
+        f"{_count(checks)}. Of the {len(on_photos)} checks that depend on the photos, "
+        f"{_count(on_photos)}."
     )
 
 

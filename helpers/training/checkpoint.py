@@ -1,8 +1,8 @@
 """Checkpoints: a training run survives Ctrl-C and a kill, and is resumed to the same weights.
 
 A checkpoint is a SHA-256 followed by what `torch.save` wrote: tensors and plain values, which
-`torch.load(weights_only=True)` reads without running code. It carries the key of everything that
-decides how the training run ends, and is used for nothing else.
+`torch.load(weights_only=True)` reads without running code. It stores a hash of everything that
+decides the result, and is loaded only if that hash matches.
 """
 
 import hashlib

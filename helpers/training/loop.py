@@ -225,7 +225,7 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
 
 def _network(recipe: Recipe, train: Photos, extra: Photos | None) -> Callable[[], nn.Module]:
     if recipe.network == "colorize_cnn":
-        return lambda: ColorizeCNN(fast=True)
+        return lambda: ColorizeCNN(recipe.kernel_size, fast=True)
     stored = [photos.take(slice(None))[1] for photos in (train, extra) if photos]
     return lambda: heads.new_model(
         stored, recipe.dropout, recipe.widths, recipe.loss, recipe.context

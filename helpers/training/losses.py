@@ -1,4 +1,4 @@
-"""Losses: what each network is fed, what it should answer, and how an error counts."""
+"""Losses: the input, the target and the loss of each network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

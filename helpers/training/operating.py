@@ -1,6 +1,6 @@
-"""Operating points: how one set of weights is read, chosen on validation photos.
+"""Operating points: two settings that turn one network's output into colors.
 
-`street_unet_accurate` has the lowest error; `street_unet` is as colorful as the photos are, at a
+Both are chosen on validation photos. `street_unet_accurate` has the lowest error; `street_unet` is as colorful as the photos are, at a
 bounded price in error. Error alone rewards gray, colorfulness alone rewards random colors.
 """
 

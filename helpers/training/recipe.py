@@ -35,7 +35,9 @@ class Recipe:
     changes: augmentation, see `batches.vary`.
     extra_share: share of a batch that comes from the extra photos.
     bfloat16: multiply with 16 bits, where PyTorch's autocast does.
-    weighted, widths, dropout, context: of `street_unet`, see `model.heads.new_model`.
+    kernel_size: width of every kernel of `colorize_cnn`; the report used 3.
+    weighted: of `street_unet`, whether rare bins weigh more in the loss (`losses.street_loss`).
+    widths, dropout, context: of `street_unet`, see `model.heads.new_model`.
     """
 
     network: str = "colorize_cnn"
@@ -55,6 +57,7 @@ class Recipe:
     changes: str = "none"
     extra_share: float = 0.0
     bfloat16: bool = False
+    kernel_size: int = 3
     weighted: bool = True
     widths: tuple[int, ...] = WIDTHS
     dropout: float = 0.1
