@@ -7,8 +7,8 @@ summary of the whole picture scales each block (squeeze and excitation, Hu et al
 color of a wall depends on the light of the whole scene.
 
 The logits are those of the plain posterior p(bin | lightness). Training gives rare bins larger
-weights (`bins.class_weights`), and an `OperatingPoint` sets how much of that weighting a prediction applies:
-the mean of softmax((logits + rebalance * log w) / temperature), times gain.
+weights (`bins.class_weights`), and an `OperatingPoint` sets how much of that weighting a
+prediction applies: the mean of softmax((logits + rebalance * log w) / temperature), times gain.
 
 Shapes: B photos, H x W their size (any), h x w = ceil(H / 2) x ceil(W / 2), Q bins.
 """

@@ -1,7 +1,8 @@
 """Operating points: two settings that turn one network's output into colors.
 
-Both are chosen on validation photos. `street_unet_accurate` has the lowest error; `street_unet` is as colorful as the photos are, at a
-bounded price in error. Error alone rewards gray, colorfulness alone rewards random colors.
+Both are chosen on validation photos. `street_unet_accurate` has the lowest error; `street_unet`
+is as colorful as the photos are, at a bounded price in error. Error alone rewards gray,
+colorfulness alone rewards random colors.
 """
 
 import itertools
