@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from .. import metrics, paths, results
-from .folder import compare, evaluate_folder
+from .folder import compare, evaluate_folder, read_record
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="compare with the numbers that --json wrote there before")  # fmt: skip
     options = parser.parse_args(arguments)
     try:
-        recorded = results.load(options.check) if options.check else None
+        recorded = read_record(options.check) if options.check else None
         evaluation, counts = evaluate_folder(options.folder, options.weights)
         found = {"data": counts, "metrics": evaluation.as_results()}
         lines, agree = compare(found, recorded) if options.check else ([], True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import metrics, paths, preprocessing
+from .. import metrics, paths, preprocessing, results
 from ..model import baselines, street_unet
 from ..model.predict import predict
 from ..preprocessing import PreparedSet
@@ -68,24 +68,38 @@ def evaluate_folder(folder: str | Path, weights: str | Path | None) -> tuple[Eva
     return evaluate(predictions, prepared, chosen), counts
 
 
+def read_record(path: Path) -> dict:
+    """The numbers that `python -m helpers.evaluation --json` wrote to a file.
+
+    Raises ValueError, naming the file, if it holds anything else or no model at all.
+    """
+    try:
+        record = results.load(path)
+        values = [model[name] for model in record["metrics"].values() for name in metrics.METRICS]
+        numbers = [record["data"]["photos"], *(value for value in values if value is not None)]
+        complete = bool(values) and bool(np.isfinite(numbers).all())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        complete = False
+    if not complete:
+        raise ValueError(
+            f"{path} does not hold what python -m helpers.evaluation --json writes: "
+            "give a file that it wrote"
+        )
+    return record
+
+
 def compare(found: dict, recorded: dict) -> tuple[list[str], bool]:
     """Compare two {"data": .., "metrics": ..}: lines to print, and whether they agree.
 
     They agree if every metric of every recorded model is within TOLERANCE of the recorded value,
-    and as many photos were measured. Intervals are not compared. Raises ValueError if `recorded`
-    is not what `python -m helpers.evaluation --json` writes.
+    and as many photos were measured. Intervals are not compared.
     """
-    try:
-        known = recorded["data"]["photos"]
-        values = {
-            (model, name): recorded["metrics"][model][name]
-            for model in recorded["metrics"]
-            for name in metrics.METRICS
-        }
-    except (KeyError, TypeError, IndexError):
-        raise ValueError(
-            "the recorded file does not hold what python -m helpers.evaluation --json writes"
-        ) from None
+    known = recorded["data"]["photos"]
+    values = {
+        (model, name): recorded["metrics"][model][name]
+        for model in recorded["metrics"]
+        for name in metrics.METRICS
+    }
     lines, agree = [], found["data"]["photos"] == known
     lines.append(f"photos: {found['data']['photos']}, recorded {known}")
     for (model, name), old in values.items():

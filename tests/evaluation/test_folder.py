@@ -12,6 +12,7 @@ from photo_samples import street
 from helpers import color, paths, preprocessing
 from helpers.evaluation import __main__ as command
 from helpers.evaluation import folder as evaluation_folder
+from helpers.metrics import METRICS
 from helpers.model import street_unet
 
 
@@ -111,12 +112,38 @@ def test_a_folder_in_place_of_a_file_is_refused_before_any_work(folder, capsys, 
     assert sorted(folder.iterdir()) == before
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", '{"data": {}, "metrics": []}', "3"])
-def test_a_record_without_numbers_is_one_sentence(folder, capsys, tmp_path, content):
+RECORDS = {
+    "nothing": "",
+    "cut off": '{"data": {"photos": 36}, "metrics"',
+    "not text": b"\xff\xfe{",
+    "nested too deeply": "[" * 100_000,
+    "a number": "3",
+    "a list": "[]",
+    "no sections": "{}",
+    "a list of metrics": '{"data": {"photos": 36}, "metrics": []}',
+    "no model": '{"data": {"photos": 36}, "metrics": {}}',
+    "a model without numbers": '{"data": {"photos": 36}, "metrics": {"gray": {}}}',
+    "words": {"data": {"photos": 36}, "metrics": {"gray": dict.fromkeys(METRICS, "1")}},
+    "no count": {"data": {"photos": "36"}, "metrics": {"gray": dict.fromkeys(METRICS, 1)}},
+    "not a number": {"data": {"photos": 36}, "metrics": {"gray": dict.fromkeys(METRICS, np.nan)}},
+}
+
+
+@pytest.mark.parametrize("content", RECORDS.values(), ids=RECORDS)
+def test_a_record_without_numbers_is_refused_by_name_before_any_work(capsys, tmp_path, content):
     record = tmp_path / "record.json"
-    record.write_text(content)
-    assert command.main([str(folder), "--check", str(record)]) == 1
-    assert "does not hold what" in capsys.readouterr().err.splitlines()[-1]
+    text = json.dumps(content) if isinstance(content, dict) else content
+    record.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert command.main([str(tmp_path / "no photos"), "--check", str(record)]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "record.json does not hold what" in error
+
+
+def test_what_json_wrote_passes_the_check(folder, capsys, tmp_path):
+    record = tmp_path / "record.json"
+    assert command.main([str(folder), "--json", str(record)]) == 0
+    assert command.main([str(folder), "--check", str(record)]) == 0
+    assert "PASS" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_missing_is_one_sentence(folder, capsys):
