@@ -491,7 +491,7 @@ def test_stopped_while_it_loads_it_says_so_in_a_line(tmp_path):
         "sys.meta_path.insert(0, Stop())\n"
     )
     command = [sys.executable, "-m", "helpers.colorize", "a.jpg", "--output", tmp_path / "colored"]
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{paths.ROOT}"}
     done = subprocess.run(
         command, cwd=paths.ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
