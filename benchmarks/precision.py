@@ -4,9 +4,9 @@
 
 The report's network and street_unet, in the widths of a quick run, are trained on the same photos
 in the same order, each seed in float32 and in bfloat16. They are evaluated on the test photos in
-float32. Intervals are over places and seeds; "change" is bfloat16 minus float32 on the same
-draws. Training runs are kept in build/precision/, so that an interrupted benchmark resumes. On a
-CPU without bfloat16 instructions, bfloat16 is many times slower.
+float32. Intervals are over stretches (or places) and seeds; "change" is bfloat16 minus float32 on
+the same draws. Training runs are kept in build/precision/, so that an interrupted benchmark
+resumes. On a CPU without bfloat16 instructions, bfloat16 is many times slower.
 """
 
 import helpers  # noqa: F401  (sets the threads' environment, which must come before PyTorch)

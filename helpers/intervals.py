@@ -1,37 +1,55 @@
-"""95% confidence intervals by resampling places, and the one wording for comparisons.
+"""Two 95% intervals by resampling stretches of street, and the one wording for comparisons.
 
-Photos of one place share walls and light, so places are drawn with replacement, not photos
-(the bootstrap: Efron, Annals of Statistics 7, 1979). Every model gets the same
-draws. With n seeds, each draw averages n
-seeds picked with replacement; for n = 3 the spread between seeds then comes out at about 0.8 of
-the true one.
+Photos of one stretch share buildings, light and camera, so whole stretches are drawn with
+replacement, not photos or places (block bootstrap: Kuensch, Annals of Statistics 17, 1989). Every
+model gets the same draws. `photos.split.units` says what the unit is where photos form no
+stretches. With n seeds, each draw averages n seeds picked with replacement; for n = 3 the spread
+between seeds then comes out at about 0.8 of the true one.
+
+interval     of the mean over streets like these
+prediction   of the value on one more stretch
 """
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm, t
 
-DRAWS = 2000
-TAILS = (2.5, 97.5)  # percentiles around the middle 95%
+DRAWS = 4000
+LEVEL = 0.95
 RNG = 1979  # of the draws: fixed, so that the same numbers give the same intervals
 
 
-def bootstrap(seeds: list[pd.DataFrame], places: pd.Series, pool) -> pd.DataFrame:
-    """Metrics in every draw of places: DRAWS rows.
+def draw(units: pd.Series) -> np.ndarray:
+    """How often each photo counts in every draw: DRAWS x photos.
 
-    seeds: sums of the same photos by models of several seeds, one row a photo. places: the place
-    of each photo. pool: from a table of sums to a table of metrics, row by row. The draws depend
-    on the places and the number of seeds alone, so that models are compared within a draw;
-    scipy.stats.bootstrap has no such pairing over several calls. With fewer than two places all
-    is NaN.
+    units: the unit of each photo, as `split.units` gives it. The draws depend on the units alone,
+    so that models are compared within a draw.
     """
-    codes, names = pd.factorize(places)
+    codes, names = pd.factorize(units)
+    return _drawn(len(names))[:, codes]
+
+
+def _drawn(count: int) -> np.ndarray:
     rng = np.random.default_rng(RNG)
-    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), DRAWS)
+    return rng.multinomial(count, np.full(count, 1 / count), DRAWS).astype(np.int32)
+
+
+def bootstrap(seeds: list[pd.DataFrame], units: pd.Series, pool) -> pd.DataFrame:
+    """Metrics in every draw of units: DRAWS rows.
+
+    seeds: sums of the same photos by models of several seeds, one row a photo. units: the unit of
+    each photo. pool: from a table of sums to a table of metrics, row by row. The draws are those
+    of `draw`; scipy.stats.bootstrap has no such pairing over several calls. With fewer than two
+    units all is NaN.
+    """
+    codes, names = pd.factorize(units)
+    counts = _drawn(len(names))
+    rng = np.random.default_rng([RNG, len(seeds)])
     seeds_drawn = rng.integers(len(seeds), size=(len(seeds), DRAWS))
     pooled = []
     for sums in seeds:
-        by_place = sums.groupby(codes).sum()
-        pooled.append(pool(pd.DataFrame(counts @ by_place.to_numpy(), columns=sums.columns)))
+        by_unit = sums.groupby(codes).sum()
+        pooled.append(pool(pd.DataFrame(counts @ by_unit.to_numpy(), columns=sums.columns)))
     values = np.stack(pooled)  # seeds x draws x metrics
     mean = np.take_along_axis(values, seeds_drawn[:, :, None], axis=0).mean(axis=0)
     if len(names) < 2:
@@ -39,10 +57,38 @@ def bootstrap(seeds: list[pd.DataFrame], places: pd.Series, pool) -> pd.DataFram
     return pd.DataFrame(mean, columns=pooled[0].columns)
 
 
-def interval(draws: np.ndarray | pd.Series) -> tuple[float, float]:
-    """The middle 95% of the draws that are finite; NaN if none is."""
+def interval(draws: np.ndarray | pd.Series, units: int) -> tuple[float, float]:
+    """The middle of the draws that are finite, 95% for many units; NaN if none is.
+
+    units: how many were drawn from. Few units show less than their true spread, so the percentiles
+    go further out, as a t-interval would: Hesterberg's expanded percentiles (The American
+    Statistician 69, 2015, section 4.2.2).
+    """
     known = np.asarray(draws)[np.isfinite(draws)]
-    return tuple(float(v) for v in np.percentile(known, TAILS)) if len(known) else (np.nan, np.nan)
+    if not len(known) or units < 2:
+        return np.nan, np.nan
+    reach = np.sqrt(units / (units - 1)) * t.ppf((1 + LEVEL) / 2, units - 1)
+    tails = 100 * norm.cdf([-reach, reach])
+    return tuple(float(value) for value in np.percentile(known, tails))
+
+
+def prediction(values: np.ndarray | pd.Series, largest: float = np.inf) -> tuple[float, float]:
+    """The 95% prediction interval of one more value like these; NaN if there are fewer than two.
+
+    values: a metric of each stretch. largest: an upper bound that the metric cannot exceed. Mean
+    and spread are those of the logarithms, since ratios spread by factors, or of the values where
+    one is not positive. The interval is the t-interval of a further draw from a normal law (Hahn
+    and Meeker, Statistical Intervals, section 4.7).
+    """
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    count, positive = len(known), bool((known > 0).all())
+    if count < 2:
+        return np.nan, np.nan
+    x = np.log(known) if positive else known
+    reach = t.ppf((1 + LEVEL) / 2, count - 1) * np.sqrt(1 + 1 / count) * x.std(ddof=1)
+    ends = x.mean() + np.array([-reach, reach])
+    return tuple(min(float(end), largest) for end in (np.exp(ends) if positive else ends))
 
 
 def as_text(values: tuple[float, ...], digits: int, sign: str = "") -> str:

@@ -6,6 +6,8 @@ is the stored color, in 8-bit steps of ab; predictions are not rounded. N photos
 
 mse            mean squared error of ab in the report's scale, (ab + 128) / 255
 mse_vs_gray    squared error relative to gray (a = b = 0): below 1 is better than gray
+mse_vs_gray_median   the same of each photo alone, median over photos
+better_than_gray     share of photos whose squared error is below that of gray
 rmse           root of the mean squared error per channel, ab units
 rmse_chroma20  the same where the true chroma exceeds 20
 auc            Zhang, Isola, Efros (2016): share of pixels whose ab is within t of the truth,
@@ -44,6 +46,7 @@ class Metric:
     unit: str  # "" for a ratio or a count
     digits: int  # after the decimal point
     better: str  # "lower", "higher", or "one" where 1 is best
+    largest: float = np.inf  # an upper bound that it cannot exceed
 
     @property
     def head(self) -> str:
@@ -54,10 +57,12 @@ class Metric:
 METRICS = {
     "mse": Metric("MSE, report's scale", "", 5, "lower"),
     "mse_vs_gray": Metric("MSE / gray", "", 3, "lower"),
+    "mse_vs_gray_median": Metric("MSE / gray, median photo", "", 3, "lower"),
+    "better_than_gray": Metric("photos better than gray", "share", 2, "higher", 1),
     "rmse": Metric("RMSE", "ab units", 2, "lower"),
     "rmse_chroma20": Metric("RMSE where chroma > 20", "ab units", 2, "lower"),
-    "auc": Metric("AuC", "", 4, "higher"),
-    "auc_rebalanced": Metric("AuC, rebalanced", "", 4, "higher"),
+    "auc": Metric("AuC", "", 4, "higher", 1),
+    "auc_rebalanced": Metric("AuC, rebalanced", "", 4, "higher", 1),
     "psnr": Metric("PSNR", "dB", 2, "higher"),
     "delta_e": Metric("CIEDE2000", "", 2, "lower"),
     "colorfulness": Metric("colorfulness", "", 2, "higher"),
@@ -114,15 +119,17 @@ def _in_parts(function: Callable[[slice], Any], count: int) -> list:
 
 
 def pool(sums: pd.DataFrame) -> pd.DataFrame:
-    """Metrics (columns METRICS) of each row of sums, a row being any number of photos added up.
+    """Metrics of each row of sums, a row being any number of photos added up.
 
-    What cannot be measured (no pixel above a chroma of 20, no color at all) is NaN.
+    Columns are METRICS without the median, which sums do not hold: see `median`. What cannot be
+    measured (no pixel above a chroma of 20, no color at all) is NaN.
     """
     s = sums
     values = 2 * s.pixels  # a and b of each pixel
     columns = {
         "mse": s.square / values / 255**2,
         "mse_vs_gray": s.square / s.square_gray,
+        "better_than_gray": s.better / s.photos,
         "rmse": np.sqrt(s.square / values),
         "rmse_chroma20": np.sqrt(s.square_vivid / (2 * s.vivid)),
         "auc": s.auc / s.pixels,
@@ -135,6 +142,19 @@ def pool(sums: pd.DataFrame) -> pd.DataFrame:
         "chroma_ratio": s.chroma / s.chroma_true,
     }
     return pd.DataFrame(columns).replace([np.inf, -np.inf], np.nan)
+
+
+def median(sums: pd.DataFrame, counts: np.ndarray) -> np.ndarray:
+    """mse_vs_gray_median (draws), a photo counting as often as `counts` (draws x photos) says.
+
+    sums: one row a photo. Photos without any color are left out.
+    """
+    ratios = (sums.square / sums.square_gray).to_numpy()
+    order = np.argsort(ratios)[: np.isfinite(ratios).sum()]
+    if not len(order):
+        return np.full(len(counts), np.nan)
+    below = counts[:, order].cumsum(axis=1)
+    return ratios[order][(2 * below >= below[:, -1:]).argmax(axis=1)]
 
 
 def auc_of(distance: np.ndarray) -> np.ndarray:
@@ -212,6 +232,7 @@ def _sums(ab, lightness, truth, weights, true_lab, true_rgb) -> pd.DataFrame:
     columns = {name: m.sum(axis=(1, 2), dtype=np.float64) for name, m in maps.items()}
     columns |= {
         "photos": np.ones(len(ab)),
+        "better": columns["square"] < columns["square_gray"],
         "psnr": psnr(rgb, true_rgb),
         "colorfulness": colorful,
         "colorfulness_true": true_colorful,

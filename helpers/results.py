@@ -30,11 +30,12 @@ CLAIMS = paths.DATA / "claims.toml"
 
 @dataclass(frozen=True)
 class Profile:
-    """The size of a run: largest number of photos, seeds, and lengths in batches."""
+    """The size of a run: largest number of photos, folds, seeds, and lengths in batches."""
 
     name: str
     images: int
-    headline_seeds: int
+    folds: int  # of the cross-validation of the networks of chapters 3 and 4; 1: one split
+    head_seeds: int  # of the two main heads of chapter 5; all else there has one seed
     published_batches: int  # the report's recipe and its L1 twin
     study_batches: int  # every other study
     epochs: int  # at most; validation may end training earlier
@@ -48,8 +49,8 @@ class Profile:
 
 TINY, SMALL, LARGE = (8, 16, 32, 48), (16, 32, 64, 96), (32, 64, 128, 192)
 PROFILES = {
-    "quick": Profile("quick", 600, 1, 375, 60, 12, 4, 5, 240, SMALL, 40, TINY),
-    "full": Profile("full", 6000, 3, 375, 375, 60, 8, 15, 400, LARGE, 120, SMALL),
+    "quick": Profile("quick", 600, 1, 1, 375, 60, 12, 4, 5, 240, SMALL, 40, TINY),
+    "full": Profile("full", 6000, 5, 3, 375, 375, 60, 8, 15, 400, LARGE, 120, SMALL),
 }
 
 
@@ -84,11 +85,6 @@ class Run:
     def folder(self) -> Path:
         """`build/<data>-<profile>`."""
         return paths.run_folder(self.data, self.profile.name)
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Seeds of the headline models; other studies use the first."""
-        return tuple(range(self.seed, self.seed + self.profile.headline_seeds))
 
     def record(self, **sections: dict) -> None:
         """Add to this notebook's part: metrics, timings, data or any other section of results."""

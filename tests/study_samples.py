@@ -48,6 +48,6 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "BUILD", tmp_path)
     started = results.start("05_explorations")
     short = dataclasses.replace(
-        started.profile, published_batches=4, study_batches=2, timing_repeats=2, headline_seeds=2
+        started.profile, published_batches=4, study_batches=2, timing_repeats=2, head_seeds=2
     )
     return dataclasses.replace(started, profile=short)

@@ -37,8 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     if not counts["weights"]:
         print("No weights are shipped or given: baselines only, with the mean of these photos.")
-    print("Value [95% confidence interval over places].")
+    print(f"Value [95% confidence interval of the mean, resampling {evaluation.resampled()}].")
     print(evaluation.table(metrics.METRICS).T.to_string())
+    print(*evaluation.expected(), sep="\n")
     print(*lines, sep="\n", end="\n" if lines else "")
     return 0 if agree else 1
 

@@ -25,7 +25,7 @@ class Calibration:
     """Expected and measured errors. Made by `calibration`.
 
     table: one row per group of equally many pixels, the most certain first: bits (mean entropy),
-    expected and measured (RMSE per channel, ab units), measured_low, measured_high (over places).
+    expected and measured (RMSE per channel, ab units), measured_low, measured_high.
     ratio: measured over expected RMSE of all pixels, with its 95% confidence interval.
     """
 
@@ -63,9 +63,9 @@ def uncertainty(model: StreetUnet, lightness: np.ndarray) -> np.ndarray:
 
 
 def calibration(
-    entropy: np.ndarray, expected: np.ndarray, measured: np.ndarray, places: pd.Series
+    entropy: np.ndarray, expected: np.ndarray, measured: np.ndarray, units: pd.Series
 ) -> Calibration:
-    """Compare expected and measured squared errors of `maps`, with intervals over places."""
+    """Compare expected and measured squared errors of `maps`; units as of `split.units`."""
     edges = np.quantile(expected, np.linspace(0, 1, GROUPS + 1)[1:-1])
     group = np.searchsorted(edges, expected)
     kinds = {"pixels": np.ones_like(expected), "bits": entropy}
@@ -84,8 +84,8 @@ def calibration(
         return pd.DataFrame(table).assign(ratio=whole.to_numpy())
 
     total = sums.sum()
-    draws = bootstrap([sums], places, rmse)
-    limits = np.array([interval(draws[number]) for number in range(GROUPS)])
+    draws = bootstrap([sums], units, rmse)
+    limits = np.array([interval(draws[number], units.nunique()) for number in range(GROUPS)])
     table = pd.DataFrame(
         {
             "bits": total["bits"] / total["pixels"],
@@ -96,4 +96,4 @@ def calibration(
         }
     )
     ratio = float(np.sqrt(total["measured"].sum() / total["expected"].sum()))
-    return Calibration(table, (ratio, interval(draws.ratio)))
+    return Calibration(table, (ratio, interval(draws.ratio, units.nunique())))

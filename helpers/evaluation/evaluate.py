@@ -1,7 +1,7 @@
 """How good predictions are, compared with what, and how sure the numbers are.
 
-Intervals are 95% confidence intervals from resampled places (and seeds). Differences between
-models are paired: both are measured on the same resampled places.
+Intervals are 95% intervals from resampled stretches of street (and seeds); `intervals` says more.
+Differences between models are paired: both are measured on the same resampled stretches.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .. import metrics, paths
-from ..intervals import as_text, bootstrap, compared, interval
+from ..intervals import as_text, bootstrap, compared, draw, interval, prediction
 from ..model import bins, street_unet
 from ..model.predict import predict
 from ..preprocessing import PreparedSet
@@ -22,24 +22,48 @@ class Evaluation:
     """Models measured on the same photos. Made by `evaluate`."""
 
     photos: pd.DataFrame  # those that were measured, as in PreparedSet.photos
+    units: pd.Series  # what was resampled, a label a photo; "stretch", "place" or "photo" by name
     sums: dict[str, list[pd.DataFrame]]  # per model and seed, one row a photo
     estimates: pd.DataFrame  # models x metrics, means over seeds
     draws: dict[str, pd.DataFrame]  # per model: a row of metrics for each draw
 
     def as_results(self) -> dict[str, dict[str, float | None]]:
-        """For results.json: {model: {metric, metric_low, metric_high, ...}}."""
+        """For results.json: {model: {metric, metric_low, metric_high, ...}}.
+
+        Where the unit is the stretch, metric_new_low and metric_new_high as well.
+        """
         found = {}
         for model, values in self.estimates.iterrows():
             found[model] = {}
             for metric, value in values.items():
-                low, high = interval(self.draws[model][metric])
+                low, high = self.interval(model, metric)
                 row = {metric: value, f"{metric}_low": low, f"{metric}_high": high}
+                if self.units.name == "stretch":
+                    low, high = self.new(model, metric)
+                    row |= {f"{metric}_new_low": low, f"{metric}_new_high": high}
                 found[model] |= {k: float(v) if np.isfinite(v) else None for k, v in row.items()}
         return found
 
     def interval(self, model: str, metric: str) -> tuple[float, float]:
-        """The 95% confidence interval of a metric."""
-        return interval(self.draws[model][metric])
+        """The 95% confidence interval of a metric: of its mean over streets like these."""
+        return interval(self.draws[model][metric], self.units.nunique())
+
+    def new(self, model: str, metric: str) -> tuple[float, float]:
+        """The 95% prediction interval of a metric: of its value on one more stretch."""
+        return prediction(self.by_unit(model)[metric], metrics.METRICS[metric].largest)
+
+    def by_unit(self, model: str) -> pd.DataFrame:
+        """Metrics of each unit alone, means over seeds: units x metrics."""
+        seeds = [_measured(sums, self.units) for sums in self.sums[model]]
+        return pd.concat(seeds).groupby(level=0).mean()
+
+    def resampled(self) -> str:
+        """What the intervals resample, in words: "10 stretches of about 140 photos"."""
+        count, photos = self.units.nunique(), len(self.units)
+        if self.units.name == "photo":
+            return f"{photos} photos"
+        kind = {"stretch": "stretches", "place": "places"}[self.units.name]
+        return f"{count} {kind} of about {photos / count:.0f} photos"
 
     def table(self, names: Iterable[str] = metrics.METRICS, intervals: bool = True):
         """Models x metrics as text, "value [low, high]"; `-` where nothing can be measured.
@@ -57,9 +81,10 @@ class Evaluation:
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def compare(self, model: str, other: str, metric: str = "mse_vs_gray") -> "Difference":
-        """The difference model - other of a metric, within the same draws of places."""
+        """The difference model - other of a metric, within the same draws of units."""
         value = self.estimates.loc[model, metric] - self.estimates.loc[other, metric]
-        low, high = interval(self.draws[model][metric] - self.draws[other][metric])
+        difference = self.draws[model][metric] - self.draws[other][metric]
+        low, high = interval(difference, self.units.nunique())
         return Difference(model, other, metric, float(value), low, high)
 
     def against_gray(self, model: str) -> str:
@@ -71,15 +96,36 @@ class Evaluation:
         error = as_text((self.estimates.loc[model, "mse_vs_gray"], low, high), 3)
         return f"{model} is {word} gray: its squared error is {error} relative to gray."
 
+    def expected(self) -> list[str]:
+        """A sentence a model on what to expect on one more stretch, or one on why none can be."""
+        if self.units.name != "stretch":
+            too_few = "there are too few stretches of street to say what to expect on another one."
+            return [f"Intervals resample {self.units.name}s: {too_few}"]
+        lines = []
+        for model in self.estimates.index.drop("gray", errors="ignore"):
+            text = "{:.2f} to {:.2f}".format(*self.new(model, "mse_vs_gray"))
+            lines.append(f"{model}: on another stretch like these, expect MSE / gray of {text}.")
+        return lines
+
     def per_photo(self, model: str, metric: str) -> np.ndarray:
-        """A metric of each photo alone, mean over seeds."""
+        """A metric (not a median) of each photo alone, mean over seeds."""
         return np.mean([metrics.pool(s)[metric].to_numpy() for s in self.sums[model]], axis=0)
 
 
 def ratio(away: Evaluation, home: Evaluation, model: str, metric: str = "mse_vs_gray"):
     """A metric on one set of photos over that on another, and its 95% confidence interval."""
     value = away.estimates.loc[model, metric] / home.estimates.loc[model, metric]
-    return float(value), interval(away.draws[model][metric] / home.draws[model][metric])
+    fewer = min(away.units.nunique(), home.units.nunique())
+    return float(value), interval(away.draws[model][metric] / home.draws[model][metric], fewer)
+
+
+def _measured(sums: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
+    """All metrics of each unit: units x metrics."""
+    labels = units.to_numpy()
+    found = metrics.pool(sums.groupby(labels).sum())
+    ratio = sums.square / sums.square_gray
+    found.insert(2, "mse_vs_gray_median", ratio.groupby(labels).median())
+    return found
 
 
 @dataclass(frozen=True)
@@ -131,11 +177,21 @@ def evaluate(
         for model, seeds in predictions.items()
     }
     photos = prepared.photos.iloc[indices].reset_index(drop=True)
+    units = prepared.units(indices)
+    whole = pd.Series(np.zeros(len(photos)))
     estimates, draws = {}, {}
     for model, seeds in sums.items():
-        estimates[model] = pd.concat([metrics.pool(s.sum().to_frame().T) for s in seeds]).mean()
-        draws[model] = bootstrap(seeds, photos.place, metrics.pool)
-    return Evaluation(photos, sums, pd.DataFrame(estimates).T, draws)
+        estimates[model] = pd.concat([_measured(s, whole) for s in seeds]).mean()
+        draws[model] = drawn(seeds, units)
+    return Evaluation(photos, units, sums, pd.DataFrame(estimates).T, draws)
+
+
+def drawn(seeds: list[pd.DataFrame], units: pd.Series) -> pd.DataFrame:
+    """All metrics in every draw of units; seeds: sums of the same photos, one row a photo."""
+    draws, counts = bootstrap(seeds, units, metrics.pool), draw(units)
+    medians = np.mean([metrics.median(sums, counts) for sums in seeds], axis=0)
+    draws.insert(2, "mse_vs_gray_median", medians)
+    return draws
 
 
 def shipped(prepared: PreparedSet, indices: np.ndarray) -> tuple[dict[str, np.ndarray], int]:

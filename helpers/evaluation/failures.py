@@ -21,7 +21,8 @@ class Groups:
     """The error of one model in groups of pixels. Made by `by_group`."""
 
     table: pd.DataFrame
-    draws: pd.DataFrame  # mse_vs_gray of each group in each draw of places
+    draws: pd.DataFrame  # mse_vs_gray of each group in each draw of units
+    units: int  # how many were drawn from
 
     def mean(self, names: Sequence[str]) -> tuple[float, tuple[float, float]]:
         """mse_vs_gray averaged over groups of equal weight, with its 95% confidence interval.
@@ -30,23 +31,24 @@ class Groups:
         """
         names = list(names)
         value = float(self.table.mse_vs_gray[names].mean(skipna=False))
-        return value, interval(self.draws[names].mean(axis=1, skipna=False))
+        return value, interval(self.draws[names].mean(axis=1, skipna=False), self.units)
 
 
 def by_group(
     seeds: Iterable[np.ndarray],
     truth: np.ndarray,
     groups: np.ndarray,
-    places: pd.Series,
+    units: pd.Series,
     names: Sequence[str],
 ) -> Groups:
     """Where the error of one model sits.
 
     seeds: predictions, each N x H x W x 2, ab units. truth: N x H x W x 2, uint8. groups: the
     number of the group of each pixel, N x H x W or what broadcasts to it, uint8; `names` are
-    those of the numbers 0, 1, ..., and pixels with a number past them are left out.
+    those of the numbers 0, 1, ..., and pixels with a number past them are left out. units: what is
+    resampled, as of `split.units`.
     The table has a row a group: pixels and error (shares of all), rmse and rmse_gray (ab units),
-    mse_vs_gray with _low and _high (over places and seeds). A group without pixels is NaN.
+    mse_vs_gray with _low and _high (over units and seeds). A group without pixels is NaN.
     """
     groups = np.broadcast_to(groups, truth.shape[:-1])
     count = len(names)
@@ -68,7 +70,7 @@ def by_group(
     pixels = totals(np.ones(g.shape) for g in groups).sum(axis=0)
     square, square_gray = np.split(np.mean([s.sum(axis=0) for s in sums], axis=0), 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        draws = bootstrap([pd.DataFrame(s) for s in sums], places, ratio)
+        draws = bootstrap([pd.DataFrame(s) for s in sums], units, ratio)
         columns = {
             "pixels": pixels / pixels.sum(),
             "error": square / square.sum(),
@@ -76,10 +78,10 @@ def by_group(
             "rmse_gray": np.sqrt(square_gray / (2 * pixels)),
             "mse_vs_gray": square / square_gray,
         }
-    limits = np.array([interval(draws[name]) for name in names])
+    limits = np.array([interval(draws[name], units.nunique()) for name in names])
     columns |= {"mse_vs_gray_low": limits[:, 0], "mse_vs_gray_high": limits[:, 1]}
     table = pd.DataFrame(columns, index=list(names)).replace([np.inf, -np.inf], np.nan)
-    return Groups(table, draws)
+    return Groups(table, draws, units.nunique())
 
 
 def against_gray(table: pd.DataFrame) -> pd.Series:

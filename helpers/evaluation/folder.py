@@ -65,7 +65,8 @@ def evaluate_folder(folder: str | Path, weights: str | Path | None) -> tuple[Eva
         "rejected": len(prepared.rejected),
         "left_out": len(prepared.photos) - len(chosen),
     }
-    return evaluate(predictions, prepared, chosen), counts
+    found = evaluate(predictions, prepared, chosen)
+    return found, counts | {"unit": found.units.name, "resampled": found.resampled()}
 
 
 def read_record(path: Path) -> dict:
@@ -75,7 +76,7 @@ def read_record(path: Path) -> dict:
     """
     try:
         record = results.load(path)
-        values = [model[name] for model in record["metrics"].values() for name in metrics.METRICS]
+        values = [model[name] for model in record["metrics"].values() for name in _known(model)]
         numbers = [record["data"]["photos"], *(value for value in values if value is not None)]
         complete = bool(values) and bool(np.isfinite(numbers).all())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -88,6 +89,11 @@ def read_record(path: Path) -> dict:
     return record
 
 
+def _known(model: dict) -> list[str]:
+    """The metrics in a record, which may be older than some of them."""
+    return [name for name in metrics.METRICS if name == "mse_vs_gray" or name in model]
+
+
 def compare(found: dict, recorded: dict) -> tuple[list[str], bool]:
     """Compare two {"data": .., "metrics": ..}: lines to print, and whether they agree.
 
@@ -98,7 +104,7 @@ def compare(found: dict, recorded: dict) -> tuple[list[str], bool]:
     values = {
         (model, name): recorded["metrics"][model][name]
         for model in recorded["metrics"]
-        for name in metrics.METRICS
+        for name in _known(recorded["metrics"][model])
     }
     lines, agree = [], found["data"]["photos"] == known
     lines.append(f"photos: {found['data']['photos']}, recorded {known}")

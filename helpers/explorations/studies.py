@@ -1,6 +1,6 @@
 """Studies of the report's network: one thing is changed, and the held-out photos are measured.
 
-All studies of a run are measured on the same photos and the same bootstrap draws of places, so
+All studies of a run are measured on the same photos and the same bootstrap draws of units, so
 that ratios and differences of two studies are paired. Intervals are 95%.
 """
 
@@ -40,27 +40,28 @@ class Study:
     """Colors of the held-out photos, measured. Made by `study`, `published` and `measure`.
 
     estimates: metrics.METRICS and those of `_own_metrics`. draws: the same for each bootstrap
-    draw of places. totals: the sums of `_own_sums` over all photos. history: of the training run,
-    one row per batch.
+    draw of units, of which there are `units`. totals: the sums of `_own_sums` over all photos.
+    history: of the training run, one row per batch.
     """
 
     estimates: pd.Series
     draws: pd.DataFrame
     totals: pd.Series
+    units: int
     history: pd.DataFrame | None = None
 
     def value(self, metric: str = "mse_vs_gray") -> Estimate:
-        return float(self.estimates[metric]), interval(self.draws[metric])
+        return float(self.estimates[metric]), interval(self.draws[metric], self.units)
 
     def ratio(self, other: "Study", metric: str = "mse_vs_gray") -> Estimate:
         """A metric of this study over that of another, with its paired interval."""
         value = self.estimates[metric] / other.estimates[metric]
-        return float(value), interval(self.draws[metric] / other.draws[metric])
+        return float(value), interval(self.draws[metric] / other.draws[metric], self.units)
 
     def difference(self, other: "Study", metric: str = "mse_vs_gray") -> Estimate:
         """A metric of this study minus that of another, with its paired interval."""
         value = self.estimates[metric] - other.estimates[metric]
-        return float(value), interval(self.draws[metric] - other.draws[metric])
+        return float(value), interval(self.draws[metric] - other.draws[metric], self.units)
 
     def by_ring(self) -> np.ndarray:
         """Squared error relative to gray by distance to the nearest border (0, 1, ... pixels)."""
@@ -116,10 +117,10 @@ def measure(ab: np.ndarray, prepared: PreparedSet) -> Study:
     rows = prepared.indices("test")
     found = evaluation.evaluate({"": [ab]}, prepared, rows)
     sums = _own_sums(ab, prepared.ab[rows])
-    own = bootstrap([sums], prepared.photos.place.iloc[rows], _own_metrics)
+    own = bootstrap([sums], found.units, _own_metrics)
     totals = sums.sum()
     estimates = pd.concat([found.estimates.loc[""], _own_metrics(totals.to_frame().T).iloc[0]])
-    return Study(estimates, found.draws[""].join(own), totals)
+    return Study(estimates, found.draws[""].join(own), totals, found.units.nunique())
 
 
 def _own_sums(ab: np.ndarray, truth: np.ndarray) -> pd.DataFrame:

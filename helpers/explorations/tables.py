@@ -112,10 +112,10 @@ def as_records(tables: dict[str, pd.DataFrame]) -> dict[str, dict]:
     return {name: json.loads(table.to_json(orient="split")) for name, table in tables.items()}
 
 
-def recorded() -> tuple[dict[str, pd.DataFrame], str]:
+def recorded(section: str = "studies") -> tuple[dict[str, pd.DataFrame], str]:
     """The tables of the recorded full run on real photos, and a text that names that run."""
     run = results.load(paths.MEASURED / f"{RECORDED}.json")
-    tables = {name: pd.DataFrame(**values) for name, values in run["studies"].items()}
+    tables = {name: pd.DataFrame(**values) for name, values in run.get(section, {}).items()}
     return tables, f"the recorded full run on {RECORDED}, commit {run['environment']['commit']}"
 
 

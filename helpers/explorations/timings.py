@@ -93,4 +93,4 @@ def over_rounds(
         return float(statistic(np.median(rows, axis=0)))
 
     draws = bootstrap([rounds], pd.Series(rounds.index), pool)
-    return of_medians(table), interval(draws.value)
+    return of_medians(table), interval(draws.value, len(rounds))

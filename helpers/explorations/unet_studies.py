@@ -90,7 +90,8 @@ def by_head(studies: Base, names: Iterable[str] = tuple(HEADS)) -> pd.DataFrame:
     lightness = studies.prepared.lightness[studies.test]
     for name in names:
         loss, weighted = HEADS[name]
-        seeds = studies.run.seeds if name in SEVERAL else studies.run.seeds[:1]
+        count = studies.run.profile.head_seeds if name in SEVERAL else 1
+        seeds = range(studies.run.seed, studies.run.seed + count)
         for seed in seeds:
             model = studies.train(f"head {name}", loss=loss, weighted=weighted, seed=seed).model
             for reading, point in _points(model, studies.photos.validation).items():
@@ -106,7 +107,7 @@ def _points(model, validation: Photos) -> dict[str, OperatingPoint]:
     if isinstance(model, Regression):
         gain = matching_gain(predict(model, lightness), truth)
         return {"faithful": OperatingPoint(), "colorful": OperatingPoint(gain=gain)}
-    points = operating.choose(model, lightness, truth)
+    points = operating.choose([operating.Validation(model, lightness, truth)])
     return {"faithful": points["street_unet_accurate"], "colorful": points["street_unet"]}
 
 

@@ -1,4 +1,10 @@
-"""Splits photos into training, validation and test so that no neighbors or copies are divided."""
+"""Splits photos into training, validation and test so that no neighbors or copies are divided.
+
+A stretch is a run of neighboring places. Its photos share a street's buildings, light and camera:
+on the thumbnails of Manhattan, the errors of places ten apart correlate by about 0.6, and of places
+35 apart by less than one half (chapter 4 draws it). So the stretch, not the place, is what
+cross-validation tests and what intervals resample.
+"""
 
 import re
 from itertools import pairwise
@@ -10,7 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd  # needed for annotations only; slow to load
 
 PLACES, PHOTOS = 10, 24  # fewer cannot be split
-STRETCH = 70  # places, about, in one cycle of test, validation and training
+CYCLE = 70  # places, about, in one cycle of test, validation and training
+STRETCH = 35  # places, about, in one stretch
+FOLDED = 100  # places; fewer are not cross-validated
+FEWEST = 5  # stretches; of fewer, places are resampled
 ALIKE = 0.98  # correlation of lightness above which two photos are near-duplicates
 
 
@@ -32,7 +41,7 @@ def split_places(places) -> dict[str, str]:
     count = len(ordered)
     if count < PLACES:
         raise ValueError(too_few(f"{count} place{'s' * (count != 1)}", f"{PLACES} places"))
-    cycles = max(1, round(count / STRETCH))
+    cycles = max(1, round(count / CYCLE))
     gap = 2 if count >= 40 else 1
     bounds = [round(i * count / cycles) for i in range(cycles + 1)]
     split = []
@@ -46,6 +55,70 @@ def split_places(places) -> dict[str, str]:
     return dict(zip(ordered, split))
 
 
+def fold_places(places, folds: int) -> list[dict[str, str]]:
+    """Splits for cross-validation, as `split_places` gives them, one a fold.
+
+    The ordered places are cut into stretches of about 35. Each fold tests a row of neighboring
+    stretches, and each stretch is tested once. Validation is half a stretch at one third and half
+    a stretch at two thirds of the others, and two places beside every test and validation run are
+    the gap. The splits depend on the places alone. Raises ValueError if there are fewer than 100.
+    """
+    ordered = sorted(set(places), key=natural_key)
+    count = len(ordered)
+    if count < FOLDED:
+        raise ValueError(too_few(f"{count} places", f"{FOLDED} places"))
+    number = folds * max(1, round(count / STRETCH / folds))
+    bounds = [round(i * count / number) for i in range(number + 1)]
+    splits = []
+    for fold in range(folds):
+        first, last = (number * i // folds for i in (fold, fold + 1))
+        sides = ["train"] * count
+        others = [*range(last, number), *range(first)]
+        for stretch in (others[len(others) // 3], others[2 * len(others) // 3]):
+            start, end = bounds[stretch], (bounds[stretch] + bounds[stretch + 1]) // 2
+            _mark(sides, start, end, "validation")
+        _mark(sides, bounds[first], bounds[last], "test")
+        splits.append(dict(zip(ordered, sides)))
+    return splits
+
+
+def _mark(sides: list[str], start: int, end: int, name: str) -> None:
+    """Give places `start` to `end` to `name`, and the two on either side to the gap."""
+    before, after = max(start - 2, 0), min(end + 2, len(sides))
+    sides[before:after] = ["gap"] * (after - before)
+    sides[start:end] = [name] * (end - start)
+
+
+def in_order(photos: "pd.DataFrame") -> list[str]:
+    """The places of a set's own photos (columns place, extra), in the order of the street."""
+    return sorted(set(photos.place[~photos.extra]), key=natural_key)
+
+
+def units(photos: "pd.DataFrame", rows: np.ndarray) -> "pd.Series":
+    """What intervals resample on the photos `rows` of a prepared set: a label for each of them.
+
+    The name of the series is "stretch", "place" or "photo". Neighboring places are one run, and
+    a run is cut into stretches of about 35 places. With fewer than five stretches the unit is the
+    place; where no place has two photos, places have no known neighbors, and it is the photo.
+    """
+    own, chosen = photos.place[~photos.extra], photos.place.iloc[rows].reset_index(drop=True)
+    if own.is_unique:
+        return chosen.rename("photo")
+    order = {place: i for i, place in enumerate(in_order(photos))}
+    positions = chosen.map(order).to_numpy()
+    known = np.unique(positions)
+    runs = np.split(known, np.flatnonzero(np.diff(known) > 2) + 1)
+    labels, found = {}, 0
+    for run in runs:
+        length = run[-1] - run[0] + 1
+        pieces = max(1, round(length / STRETCH))
+        labels |= {place: found + (place - run[0]) * pieces // length for place in run}
+        found += pieces
+    if found < FEWEST:
+        return chosen.rename("place")
+    return chosen.map(order).map(labels).rename("stretch")
+
+
 def too_few(have: str, needed: str) -> str:
     """Return the sentence for a source that cannot be split."""
     return (
@@ -54,17 +127,20 @@ def too_few(have: str, needed: str) -> str:
     )
 
 
-def split_photos(photos: "pd.DataFrame", lightness: np.ndarray) -> "pd.Series":
+def split_photos(
+    photos: "pd.DataFrame", lightness: np.ndarray, by_place: dict[str, str] | None = None
+) -> "pd.Series":
     """Return the split of each photo (columns place, extra), which is that of its place.
 
-    Extra photos are for training. A training photo that is a near-duplicate of a validation or
+    by_place: a split of the places, by default that of `split_places`. Extra photos are for
+    training. A training photo that is a near-duplicate of a validation or
     test photo moves to the gap, and so does a validation photo that is one of a test photo.
     `lightness` is N x 88 x 112. Raises ValueError for fewer than 24 photos or ten places.
     """
     own = ~photos.extra
     if own.sum() < PHOTOS:
         raise ValueError(too_few(f"{own.sum()} usable photos", f"{PHOTOS} photos"))
-    by_place = split_places(photos.place[own])
+    by_place = by_place or split_places(photos.place[own])
     split = photos.place.map(by_place).where(own, "train")
     prints = fingerprints(lightness)
     for side, others in (("validation", ["test"]), ("train", ["test", "validation"])):

@@ -186,6 +186,88 @@ def by_class(tables: dict[str, pd.DataFrame]) -> Drawing:
     )
 
 
+def along_the_street(correlations: pd.DataFrame, stretch: int) -> Drawing:
+    """Correlation of errors by places apart, a column of `correlations` a model.
+
+    stretch: places in a stretch, marked where the axis reaches that far.
+    """
+    figure, axis = new(size=(6.4, 3.2))
+    for model, values in correlations.items():
+        name = "gray: how colorful places are" if model == "gray" else LABELS.get(model, model)
+        axis.plot(values.index, values, "o-", markersize=3, color=_color(model), label=name)
+    axis.axhline(0, color=COLORS["truth"], linewidth=1)
+    if len(correlations) and stretch <= correlations.index.max():
+        axis.axvline(stretch, color=COLORS["truth"], linestyle=":", label="length of a stretch")
+    axis.set(xlabel="places apart", ylabel="correlation of the error", xlim=0)
+    axis.legend(fontsize=8)
+    return Drawing(
+        figure,
+        "error_along_the_street",
+        "Correlation of the errors of two places by the number of places between them. The error "
+        "of a place is the mean logarithm of its photos' squared errors, relative to gray for "
+        "networks.",
+        "Lines that fall with distance along the street, one for each network and one for gray.",
+    )
+
+
+def stretches(tables: dict[str, pd.DataFrame], unit: str) -> Drawing:
+    """Error of each stretch against its own gray, from tables of `stretches.by_stretch`."""
+    figure, axis = new(size=(5.2, 4.2))
+    most = 1.05 * max(table[["rmse", "rmse_gray"]].max().max() for table in tables.values())
+    for model, table in tables.items():
+        axis.plot(
+            table.rmse_gray, table.rmse, "o", markersize=5, alpha=0.8, color=_color(model),
+            label=LABELS.get(model, model),
+        )  # fmt: skip
+    axis.plot([0, most], [0, most], color=COLORS["gray"], label="as gray")
+    axis.set(xlim=(0, most), ylim=(0, most))
+    axis.set(xlabel="RMSE of gray, ab units", ylabel="RMSE of the network, ab units")
+    axis.legend(fontsize=8)
+    return Drawing(
+        figure,
+        "error_per_stretch",
+        f"Error of each {unit} against that of gray on the same photos, one point a {unit} and "
+        "network. Below the line, a network is better than gray. Points further to the right have "
+        "more color.",
+        "A scatter plot with a diagonal. The horizontal axis is the error of gray, which measures "
+        "how colorful the photos are, and the vertical axis is the error of each network.",
+    )
+
+
+def coverage(tables: dict[str, pd.DataFrame], source: str) -> Drawing:
+    """Each stretch and the intervals that the others give it, from `stretches.coverage`.
+
+    tables: rows of one metric, mse_vs_gray, per model. source: the run that measured them.
+    """
+    figure, axes = new(1, len(tables), (3.6 * len(tables), 3.4), sharey=True, squeeze=False)
+    for axis, (model, table) in zip(axes[0], tables.items()):
+        x, middle = table.stretch + 1, np.sqrt(table.low * table.high)
+        axis.errorbar(
+            x, middle, arms(middle, table.low, table.high), fmt="none", linewidth=5, alpha=0.35,
+            color=_color(model), label="95% prediction interval",
+        )  # fmt: skip
+        middle = (table.places_low + table.places_high) / 2
+        axis.errorbar(
+            x, middle, arms(middle, table.places_low, table.places_high), fmt="none", linewidth=2,
+            color=COLORS["truth"], label="95% interval over places",
+        )  # fmt: skip
+        axis.plot(x, table.value, "D", markersize=5, color=_color(model), label="the stretch")
+        axis.axhline(1, color=COLORS["gray"], linewidth=1)
+        axis.set(title=LABELS.get(model, model), xlabel="stretch left out", yscale="log")
+        plain_log(axis.yaxis)
+    axes[0, 0].set_ylabel(ERROR)
+    axes[0, -1].legend(fontsize=8)
+    return Drawing(
+        figure,
+        "coverage",
+        "Each stretch was left out, and intervals were computed from the others. The wide bars are "
+        "prediction intervals for another stretch. The narrow ones are confidence intervals of the "
+        f"mean that resample places. Source: {source}.",
+        "Two panels, one a network, with a point for each stretch. Most points lie within the wide "
+        "bars and outside of the narrow ones.",
+    )
+
+
 def calibration(table: pd.DataFrame) -> Drawing:
     """Measured against expected error of groups of pixels, with intervals."""
     figure, axis = new(size=(4.6, 3.8))
@@ -204,7 +286,7 @@ def calibration(table: pd.DataFrame) -> Drawing:
         figure,
         "calibration",
         "Measured against expected error of street_unet's mean color. Each point is a tenth of "
-        "the pixels, with its 95% confidence interval over places. Above the dotted line the "
+        "the pixels, with its 95% confidence interval. Above the dotted line the "
         "network is overconfident.",
         "Ten points with intervals and a dotted diagonal. The horizontal axis is expected error "
         f"and the vertical axis is measured error. {below} of the ten points lie below the "

@@ -1,11 +1,13 @@
 """Writes a prepared set and opens it again."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ..photos import split
 
 if TYPE_CHECKING:
     import pandas as pd  # slow to load, and coloring a photo loads this room
@@ -38,6 +40,10 @@ class PreparedSet:
         """Return the rows of the split "train", "validation", "test" or "gap"."""
         return np.flatnonzero(self.photos.split.to_numpy() == name)
 
+    def units(self, rows: np.ndarray) -> "pd.Series":
+        """What intervals resample on the photos `rows`: see `split.units`."""
+        return split.units(self.photos, rows)
+
     def path(self, index: int) -> Path:
         """Return the file that photo `index` was made from."""
         photo = self.photos.iloc[index]
@@ -61,6 +67,22 @@ def load(folder: str | Path) -> PreparedSet:
         manifest=manifest,
         classes=arrays.get("classes"),
     )
+
+
+def folds(prepared: PreparedSet, count: int, seed: int = 0) -> dict[int, PreparedSet]:
+    """The set in `count` splits that test every stretch once, by seeds: each fold has its own.
+
+    For a count of 1, or too few places for folds, the set alone, with the split that it has.
+    """
+    photos = prepared.photos
+    places = photos.place[~photos.extra]
+    if count == 1 or places.nunique() < split.FOLDED:
+        return {seed: prepared}
+    found = {}
+    for number, by_place in enumerate(split.fold_places(places, count)):
+        sides = split.split_photos(photos, prepared.lightness, by_place)
+        found[seed + number] = replace(prepared, photos=photos.assign(split=sides))
+    return found
 
 
 class Rows:

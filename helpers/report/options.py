@@ -19,7 +19,7 @@ HELP_SHOWN = 3  # exit status that tells run_all.sh to stop after --help
 
 EPILOG = """examples:
   ./run_all.sh                          the report on rendered streets, a few minutes
-  ./run_all.sh --profile full           the same with all photos and three seeds, hours
+  ./run_all.sh --profile full           all photos, cross-validated, about an hour or more
   ./run_all.sh --data ~/photos          the report on your own photos
   ./run_all.sh --data streetview --images 2000
   ./run_all.sh test                     every check
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "--profile",
         choices=["quick", "full"],
         default="quick",
-        help="quick (default): 600 photos, one seed; full: up to 6,000 photos, three seeds",
+        help="quick (default): 600 photos, one split; full: up to 6,000 photos, five folds",
     )
     made.add_argument("--images", type=int, metavar="N", help="use at most N photos")
     made.add_argument(

@@ -125,7 +125,7 @@ def training_text(run: dict) -> str:
     cut = [epoch for epoch in best.values() if epoch + profile.patience > limit]
     if not cut:
         return "trained until validation stopped improving"
-    seeds = f" for {len(cut)} of {len(best)} seeds" if len(best) > 1 else ""
+    seeds = f" for {len(cut)} of {len(best)} folds" if len(best) > 1 else ""
     return f"trained longer but cut off{seeds} by the limit of {limit} passes"
 
 

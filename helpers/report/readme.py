@@ -12,18 +12,34 @@ END = "<!-- end of measured -->"
 RECORD = paths.MEASURED / "streetview-thumbnails.json"
 README = paths.ROOT / "README.md"
 FIRST = "mse_vs_gray"  # the column with its interval
-COLUMNS = (FIRST, *(name for name in METRICS if name not in (FIRST, "colorfulness_ratio")))
+MODELS = {
+    "gray": "gray",
+    "published": "the report's recipe, `published`",
+    "colorize_cnn": "the same network, trained longer, `colorize_cnn`",
+    "street_unet_accurate": "ours, accurate, `street_unet_accurate`",
+    "street_unet": "ours, colorful, `street_unet`",
+}
+COLUMNS = (FIRST, "better_than_gray", "chroma_ratio", "delta_e")
 
 
 def table(measured: dict) -> str:
-    """The metrics of a results.json as a Markdown table; MSE / gray with its interval."""
+    """Five models of a results.json as a Markdown table; MSE / gray with its intervals."""
     heads = [METRICS[name].head for name in COLUMNS]
-    lines = ["| model | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
-    for model, values in measured["metrics"].items():
-        cells = [f"{values[name]:.{METRICS[name].digits}f}" for name in COLUMNS]
-        cells[0] += " ({:.3f}-{:.3f})".format(values[f"{FIRST}_low"], values[f"{FIRST}_high"])
-        lines.append(f"| `{model}` | " + " | ".join(cells) + " |")
+    heads.insert(1, "on another stretch")
+    lines = ["| colored by | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
+    for model, name in MODELS.items():
+        values = measured["metrics"][model]
+        cells = [f"{values[key]:.{METRICS[key].digits}f}" for key in COLUMNS]
+        cells[0] += " ({})".format(_span(values, ""))
+        cells.insert(1, _span(values, "_new"))
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _span(values: dict, kind: str) -> str:
+    low, high = (values.get(f"{FIRST}{kind}_{end}") for end in ("low", "high"))
+    digits = METRICS[FIRST].digits - bool(kind)
+    return "-" if low is None else f"{low:.{digits}f}-{high:.{digits}f}"
 
 
 def findings(measured: dict) -> str:
@@ -46,6 +62,9 @@ def findings(measured: dict) -> str:
         f"The network made for this task, `street_unet`, reaches {accurate[FIRST]:.2f} at its "
         f"accurate operating point. At its colorful one it reaches {unet[FIRST]:.2f}, with "
         f"{unet['chroma_ratio']:.0%} of the true chroma.\n"
+        f"Streets differ: on another stretch of the same city expect {_span(accurate, '_new')} "
+        f"at the accurate point. It has a lower error than gray on "
+        f"{accurate['better_than_gray']:.0%} of the photos.\n"
         f"We checked {len(sentences)} sentences of the original report in {len(checks)} ways: "
         f"{_count(checks)}. Of the {len(on_photos)} checks that depend on the photos, "
         f"{_count(on_photos)}."

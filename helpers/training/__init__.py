@@ -9,7 +9,7 @@ from .headline import (
     groups,
     moving_average,
     published,
-    street_unet,
+    street_unets,
 )
 from .loop import Fitted, fit
 from .recipe import PUBLISHED, STREET_UNET, TRAINED, Recipe
@@ -29,5 +29,5 @@ __all__ = [
     "groups",
     "moving_average",
     "published",
-    "street_unet",
+    "street_unets",
 ]

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from .. import paths, preprocessing
 from ..model import ColorizeCNN
 from ..model.predict import usable_device
-from . import devices, headline
+from . import devices, headline, operating
 from .batches import Photos
 from .headline import moving_average
 from .loop import Fitted, fit
@@ -194,7 +194,8 @@ def train_street(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
     photos = headline.groups(*sets)
     fitted = fit(recipe, photos.train, photos.validation, photos.extra, kept, device, "street_unet")
     if devices.rank() == 0:
-        headline.write(options.output, fitted, photos, recipe, sets)
+        points = operating.choose([headline.held_out(fitted, photos)])
+        headline.write(options.output, fitted, photos, recipe, sets, points)
     return fitted
 
 

@@ -74,7 +74,7 @@ def groups(main: PreparedSet, extra: PreparedSet | None = None) -> Groups:
 
 @dataclass(frozen=True)
 class Trained:
-    """`street_unet` as one seed of a run made it, read back from the file of its weights."""
+    """`street_unet` as one fold of a run made it, read back from the file of its weights."""
 
     model: StreetUnet
     points: dict[str, OperatingPoint]
@@ -82,35 +82,61 @@ class Trained:
     path: Path
 
 
-def street_unet(run: Run, prepared: PreparedSet, seed: int) -> Trained:
-    """`street_unet` on the training photos, trained now or loaded; the profile says how long.
+def street_unets(run: Run, folds: dict[int, PreparedSet]) -> dict[int, Trained]:
+    """`street_unet` of every fold by its seed, trained now or loaded; the profile says how long.
 
-    The weights stay in the run's folder, for `python -m helpers.colorize --weights`.
+    Operating points of a fold are chosen on the validation photos of all folds, each colored by
+    its own network, but for folds that validate on photos that this one tests. The weights stay in
+    the run's folder, for `python -m helpers.colorize --weights`.
     """
+    fits = {seed: _street_unet(run, fold, seed) for seed, fold in folds.items()}
+    held, found = {}, {}
+    for seed, (photos, recipe, fitted) in fits.items():
+        tested = set(folds[seed].photos.sha256.iloc[folds[seed].indices("test")])
+        asked = [s for s in fits if not tested & set(fits[s][0].validation.hashes)]
+        keys = [fits[s][2].key for s in asked]
+        path = run.folder / "weights" / f"street_unet-seed{seed}.safetensors"
+        known = network.load(path)[1] if path.exists() else {}
+        if (known.get("key"), known.get("points_chosen_with")) != (fitted.key, keys):
+            held |= {s: held_out(fits[s][2], fits[s][0]) for s in asked if s not in held}
+            points = operating.choose([held[s] for s in asked])
+            write(path, fitted, photos, recipe, [folds[seed]], points, keys)
+        model, _, points = network.load(path)
+        found[seed] = Trained(model, points, fitted, path)
+    return found
+
+
+def _street_unet(run: Run, prepared: PreparedSet, seed: int) -> tuple[Groups, Recipe, Fitted]:
     name, profile = f"street_unet-seed{seed}", run.profile
     size = {"batches": profile.unet_batches, "widths": profile.unet_widths}
     recipe = replace(STREET_UNET, **size, seed=seed, changes=CHANGES)
-    path = run.folder / "weights" / f"{name}.safetensors"
     kept = run.folder / "checkpoints" / f"{name}.pt"
     photos, label = groups(prepared), f"street_unet, seed {seed}"
-    fitted = fit(
+    return photos, recipe, fit(
         recipe, photos.train, photos.validation, photos.extra, kept, devices.asked(), label
-    )
-    if not path.exists() or network.load(path)[1].get("key") != fitted.key:
-        write(path, fitted, photos, recipe, [prepared])
-    model, _, points = network.load(path)
-    return Trained(model, points, fitted, path)
+    )  # fmt: skip
+
+
+def held_out(fitted: Fitted, photos: Groups) -> operating.Validation:
+    """The validation photos of a training run and what its network says about them."""
+    lightness, truth = (x.numpy() for x in photos.validation.take(slice(None)))
+    return operating.Validation(fitted.model, lightness, truth)
 
 
 def write(
-    path: str | Path, fitted: Fitted, photos: Groups, recipe: Recipe, sets: list[PreparedSet]
+    path: str | Path,
+    fitted: Fitted,
+    photos: Groups,
+    recipe: Recipe,
+    sets: list[PreparedSet],
+    points: dict[str, OperatingPoint],
+    chosen_with: list[str] = (),
 ) -> None:
-    """Choose the operating points and write the weights of `street_unet` with their origin.
+    """Write the weights of `street_unet` with its operating points and its origin.
 
-    sets: the prepared sets of the photos, the main one first.
+    sets: the prepared sets of the photos, the main one first. chosen_with: the keys of the
+    training runs whose validation photos chose the points; by default its own.
     """
-    lightness, truth = (x.numpy() for x in photos.validation.take(slice(None)))
-    points = operating.choose(fitted.model, lightness, truth)
     used = photos.train.hashes + (photos.extra.hashes if photos.extra else ())
     meta = {
         "data": [prepared.name for prepared in sets],
@@ -118,6 +144,7 @@ def write(
         "training_mean_ab": halve(photos.train.take(slice(None))[1]).mean(dim=(0, 2, 3)).tolist(),
         "training_photos": list(used),
         "validation_photos": list(photos.validation.hashes),
+        "points_chosen_with": list(chosen_with) or [fitted.key],
         "recipe": asdict(recipe),
         "seconds": round(fitted.seconds),
         "key": fitted.key,

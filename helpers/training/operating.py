@@ -2,10 +2,14 @@
 
 Both are chosen on validation photos. `street_unet_accurate` has the lowest error; `street_unet`
 is as colorful as the photos are, at a bounded price in error. Error alone rewards gray,
-colorfulness alone rewards random colors.
+colorfulness alone rewards random colors. How colorful a street is differs from stretch to stretch,
+so that where there are folds, the choice is made on the validation photos of several, each
+colored by its own fold's network.
 """
 
+import functools
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -30,11 +34,13 @@ class Validation:
     def __init__(self, model: StreetUnet, lightness: np.ndarray, truth: np.ndarray):
         self.model, self.light = model, color.load_lightness(lightness)
         self.truth = color.load_ab(truth)
-        self.gray = np.square(self.truth).mean()
-        self.chroma = color.chroma(self.truth).mean()
+        self.gray = np.square(self.truth).sum(dtype=np.float64)
+        self.chroma = color.chroma(self.truth).sum(dtype=np.float64)
         self.colorfulness = metrics.colorfulness(color.join_lab(self.light, self.truth))
         parts = np.array_split(self.light / 100, -(-len(lightness) // AT_ONCE))
         self.logs = [posterior(model, torch.from_numpy(part)[:, None]) for part in parts]
+        # Several choices ask the same.
+        self.sums, self.gap = functools.cache(self._sums), functools.cache(self._gap)
 
     def ab(self, point: OperatingPoint) -> np.ndarray:
         """Predicted ab (N x H x W x 2) at an operating point."""
@@ -42,31 +48,29 @@ class Validation:
         parts = [to_size(ab_at_half(self.model, x, point), *size) for x in self.logs]
         return torch.cat(parts).permute(0, 2, 3, 1).numpy()
 
-    def error(self, point: OperatingPoint) -> tuple[float, float]:
-        """mse_vs_gray and chroma_ratio, as in `metrics`."""
+    def _sums(self, point: OperatingPoint) -> np.ndarray:
+        """Over all pixels: squared error, that of gray, chroma, true chroma."""
         ab = self.ab(point)
-        square = np.square(ab - self.truth).mean()
-        return float(square / self.gray), float(color.chroma(ab).mean() / self.chroma)
+        square = np.square(ab - self.truth).sum(dtype=np.float64)
+        return np.array([square, self.gray, color.chroma(ab).sum(dtype=np.float64), self.chroma])
 
-    def gap(self, point: OperatingPoint) -> float:
-        """colorfulness_gap, as in `metrics`."""
+    def _gap(self, point: OperatingPoint) -> float:
+        """colorfulness_gap, as in `metrics`, summed over the photos."""
         ours = metrics.colorfulness(color.join_lab(self.light, self.ab(point)))
-        return float(np.abs(ours - self.colorfulness).mean())
+        return float(np.abs(ours - self.colorfulness).sum())
 
 
-def choose(
-    model: StreetUnet, lightness: np.ndarray, truth: np.ndarray
-) -> dict[str, OperatingPoint]:
-    """The two operating points, chosen on validation photos (N x H x W and N x H x W x 2, uint8).
+def choose(folds: Sequence[Validation]) -> dict[str, OperatingPoint]:
+    """The two operating points, chosen on the validation photos of one fold or several together.
 
     `street_unet_accurate`: the temperature and rebalance of lowest error, with gain 1.
     `street_unet`: among the points whose chroma ratio lies in CHROMA_RATIO and whose error is at
     most PRICE times the accurate one's, the one with the smallest colorfulness gap. If there is
     none, the point whose chroma ratio comes closest, and of several the one of lowest error.
     """
-    photos = Validation(model, lightness, truth)
     points = [OperatingPoint(*x) for x in itertools.product(TEMPERATURES, REBALANCES, GAINS)]
-    errors = {point: photos.error(point) for point in points}
+    sums = {point: sum(fold.sums(point) for fold in folds) for point in points}
+    errors = {point: (s[0] / s[1], s[2] / s[3]) for point, s in sums.items()}
     accurate = min((point for point in points if point.gain == 1), key=lambda p: errors[p][0])
     low, high = CHROMA_RATIO
 
@@ -74,9 +78,12 @@ def choose(
         ratio = errors[point][1]
         return max(low - ratio, ratio - high, 0)
 
+    def gap(point: OperatingPoint) -> float:
+        return sum(fold.gap(point) for fold in folds)
+
     limit = PRICE * errors[accurate][0]
     good = [point for point in points if off(point) == 0 and errors[point][0] <= limit]
-    colorful = min(good, key=photos.gap, default=None)
+    colorful = min(good, key=gap, default=None)
     if colorful is None:
         colorful = min(points, key=lambda point: (off(point), errors[point][0]))
     return {"street_unet": colorful, "street_unet_accurate": accurate}

@@ -10,6 +10,7 @@ from training_samples import scenes, stored
 
 from helpers import results, training
 from helpers.model import street_unet
+from helpers.model.street_unet import OperatingPoint
 from helpers.preprocessing import PreparedSet
 from helpers.training import STREET_UNET, Photos, fit, groups, headline, moving_average
 
@@ -45,7 +46,8 @@ def test_weights_of_a_run_are_rewritten_when_the_training_changed(tmp_path):
 
     def trained(batches):
         profile = SimpleNamespace(unet_batches=batches, unet_widths=WIDTHS)
-        return training.street_unet(SimpleNamespace(profile=profile, folder=tmp_path), here, seed=3)
+        run = SimpleNamespace(profile=profile, folder=tmp_path)
+        return training.street_unets(run, {3: here})[3]
 
     first = trained(1)
     written = first.path.stat().st_mtime_ns
@@ -53,6 +55,24 @@ def test_weights_of_a_run_are_rewritten_when_the_training_changed(tmp_path):
     second = trained(2)
     assert street_unet.load(second.path)[1]["key"] == second.fitted.key != first.fitted.key
     assert set(first.points) == {"street_unet", "street_unet_accurate"}
+
+
+def test_a_fold_chooses_its_points_without_the_photos_that_it_tests(tmp_path):
+    sides = ["test", "test", "train", "train", "validation", "validation"]
+    turned = [sides[-shift:] + sides[:-shift] for shift in (0, 2, 4)]
+    folds = {s: prepared(tmp_path, "here", **dict(zip("abcdef", turned[s]))) for s in range(3)}
+    profile = SimpleNamespace(unet_batches=1, unet_widths=WIDTHS)
+    unets = training.street_unets(SimpleNamespace(profile=profile, folder=tmp_path), folds)
+    for seed, fold in folds.items():
+        _, meta, points = street_unet.load(unets[seed].path)
+        tested = set(fold.photos.sha256[fold.photos.split == "test"])
+        asked = {s for s in folds if unets[s].fitted.key in meta["points_chosen_with"]}
+        assert asked == {s for s in folds if not tested & held(folds[s])}
+        assert seed in asked and len(asked) == 2 and points == unets[seed].points
+
+
+def held(fold):
+    return set(fold.photos.sha256[fold.photos.split == "validation"])
 
 
 def test_extra_photos_train_and_all_that_trained_are_named_in_the_weights(tmp_path):
@@ -66,8 +86,10 @@ def test_extra_photos_train_and_all_that_trained_are_named_in_the_weights(tmp_pa
     fitted = fit(recipe, photos.train, extra=photos.extra)
     redder = Photos(photos.extra.lightness, photos.extra.ab + 9, hashes=photos.extra.hashes)
     photos = replace(photos, extra=redder)
-    headline.write(tmp_path / "w.safetensors", fitted, photos, recipe, [here, away])
-    _, meta, _ = street_unet.load(tmp_path / "w.safetensors")
+    points = {"street_unet": OperatingPoint(), "street_unet_accurate": OperatingPoint(0.5)}
+    headline.write(tmp_path / "w.safetensors", fitted, photos, recipe, [here, away], points)
+    _, meta, read = street_unet.load(tmp_path / "w.safetensors")
+    assert read == points
     assert meta["training_photos"] == ["a", "b", "f"] and meta["data"] == ["here", "away"]
     assert meta["validation_photos"] == ["c"]
     assert meta["training_mean_ab"] == pytest.approx([0, -5])  # of the photos of here alone

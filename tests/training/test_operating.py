@@ -38,16 +38,32 @@ def test_errors_are_those_of_the_metrics(model, photos):
     assert np.allclose(held.ab(point), predict(model, lightness, point), atol=1e-3)
     sums = metrics.per_photo(held.ab(point), lightness, truth, bins.color_weights(truth))
     expected = metrics.pool(sums.sum().to_frame().T).iloc[0]
-    error, ratio = held.error(point)
-    assert error == pytest.approx(expected.mse_vs_gray, rel=1e-4)
-    assert ratio == pytest.approx(expected.chroma_ratio, rel=1e-4)
-    assert held.gap(point) == pytest.approx(expected.colorfulness_gap, rel=0.02)
+    square, square_gray, chroma, true_chroma = held.sums(point)
+    assert square / square_gray == pytest.approx(expected.mse_vs_gray, rel=1e-4)
+    assert chroma / true_chroma == pytest.approx(expected.chroma_ratio, rel=1e-4)
+    assert held.gap(point) / 8 == pytest.approx(expected.colorfulness_gap, rel=0.02)
+
+
+def error(held, point):
+    """mse_vs_gray and chroma_ratio."""
+    square, gray, chroma, true = held.sums(point)
+    return square / gray, chroma / true
 
 
 def test_the_accurate_point_has_the_lowest_error_and_the_other_more_color(model, photos):
-    points = operating.choose(model, *photos)
     held = operating.Validation(model, *photos)
+    points = operating.choose([held])
     accurate, colorful = points["street_unet_accurate"], points["street_unet"]
     assert accurate.gain == 1
-    assert held.error(accurate)[0] <= held.error(OperatingPoint())[0]
-    assert held.error(colorful)[1] > held.error(accurate)[1]
+    assert error(held, accurate)[0] <= error(held, OperatingPoint())[0]
+    assert error(held, colorful)[1] > error(held, accurate)[1]
+
+
+def test_several_folds_choose_as_their_photos_would_together(model, photos):
+    """Four blue and four gray skies ask for other points; both folds together for a third."""
+    lightness, truth = photos
+    parts = [slice(0, 4), slice(4, 8)]
+    folds = [operating.Validation(model, lightness[part], truth[part]) for part in parts]
+    together = operating.choose(folds)
+    assert together == operating.choose([operating.Validation(model, lightness, truth)])
+    assert operating.choose(folds[:1]) != operating.choose(folds[1:])
