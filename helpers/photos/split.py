@@ -59,9 +59,9 @@ def fold_places(places, folds: int) -> list[dict[str, str]]:
     """Splits for cross-validation, as `split_places` gives them, one a fold.
 
     The ordered places are cut into stretches of about 35. Each fold tests a row of neighboring
-    stretches, and each stretch is tested once. Validation is half a stretch at one third and half
-    a stretch at two thirds of the others, and two places beside every test and validation run are
-    the gap. The splits depend on the places alone. Raises ValueError if there are fewer than 100.
+    stretches, and each stretch is tested once. Validation is halves of a fifth of the stretches,
+    spread over the others. Two places beside every test and validation run are the gap. The splits
+    depend on the places alone. Raises ValueError if there are fewer than 100.
     """
     ordered = sorted(set(places), key=natural_key)
     count = len(ordered)
@@ -74,7 +74,9 @@ def fold_places(places, folds: int) -> list[dict[str, str]]:
         first, last = (number * i // folds for i in (fold, fold + 1))
         sides = ["train"] * count
         others = [*range(last, number), *range(first)]
-        for stretch in (others[len(others) // 3], others[2 * len(others) // 3]):
+        halves = max(1, round(number / 5))
+        for half in range(1, halves + 1):
+            stretch = others[half * len(others) // (halves + 1)]
             start, end = bounds[stretch], (bounds[stretch] + bounds[stretch + 1]) // 2
             _mark(sides, start, end, "validation")
         _mark(sides, bounds[first], bounds[last], "test")
