@@ -84,7 +84,7 @@ def test_all_metrics_equal_those_of_a_loop(photos, weights):
     lightness, truth, ab = photos
     names = ("squares", "gray", "vivid", "auc", "delta_e", "chroma", "true_chroma", "weighted")
     kept = {name: [] for name in names}
-    weight, psnr, colorful = [], [], []
+    weight, psnr, colorful, better = [], [], [], []
     for light, true, guess in zip(lightness, truth, ab):
         rgbs = []
         for colors in (guess, true.astype(float) - 128):
@@ -96,6 +96,8 @@ def test_all_metrics_equal_those_of_a_loop(photos, weights):
         bytes_ = [np.rint(rgb * 255).astype(np.uint8) for rgb in rgbs]
         psnr.append(peak_signal_noise_ratio(bytes_[1], bytes_[0]))
         colorful.append([hasler(rgb.astype(float)) for rgb in bytes_])
+        exact = true.astype(float) - 128
+        better.append(np.square(guess - exact).mean() < np.square(exact).mean())
         for i in np.ndindex(light.shape):
             a, b = true[i].astype(float) - 128
             square = (guess[i][0] - a) ** 2 + (guess[i][1] - b) ** 2
@@ -117,6 +119,7 @@ def test_all_metrics_equal_those_of_a_loop(photos, weights):
     expected = {
         "mse": mean["squares"] / 2 / 255**2,
         "mse_vs_gray": mean["squares"] / mean["gray"],
+        "better_than_gray": np.mean(better),
         "rmse": np.sqrt(mean["squares"] / 2),
         "rmse_chroma20": np.sqrt(mean["vivid"] / 2),
         "auc": mean["auc"],
@@ -128,10 +131,47 @@ def test_all_metrics_equal_those_of_a_loop(photos, weights):
         "colorfulness_gap": np.abs(ours - true).mean(),
         "chroma_ratio": mean["chroma"] / mean["true_chroma"],
     }
-    assert list(expected) == list(metrics.METRICS)
+    assert set(metrics.METRICS) - set(expected) == {"mse_vs_gray_median"}  # no sum gives a median
     found = pooled(ab, lightness, truth, weights)
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, rel=2e-4), name
+
+
+def test_photos_that_are_worse_than_gray_or_as_good_do_not_count_as_better(photos, weights):
+    lightness, truth, _ = photos
+    ab = color.load_ab(truth) * np.linspace(-0.5, 0.5, 11, dtype=np.float32)[:, None, None, None]
+    found = pooled(ab, lightness, truth, weights)
+    assert found.better_than_gray == pytest.approx(5 / 11)  # the sixth is gray itself
+
+
+def test_the_median_is_that_of_photos_repeated_as_often_as_they_were_drawn(photos, weights):
+    """Of an even number it is the lower of the two in the middle."""
+    lightness, truth, ab = photos
+    sums = metrics.per_photo(ab, lightness, truth, weights)
+    counts = np.random.default_rng(0).integers(0, 4, (60, 11))
+    true = color.load_ab(truth)
+    ratios = np.square(ab - true).sum(axis=(1, 2, 3)) / np.square(true).sum(axis=(1, 2, 3))
+    expected = []
+    for row in counts:
+        repeated = [ratio for ratio, count in zip(ratios, row) for _ in range(count)]
+        lower = (
+            np.median(repeated) if len(repeated) % 2 else sorted(repeated)[len(repeated) // 2 - 1]
+        )
+        expected.append(lower)
+    np.testing.assert_allclose(metrics.median(sums, counts), expected, rtol=1e-5)
+
+
+def test_the_median_leaves_out_photos_without_color(photos, weights):
+    lightness, truth, ab = photos
+    gray = truth.copy()
+    gray[:4] = 128
+    sums = metrics.per_photo(ab, lightness, gray, weights)
+    once = np.ones((1, 11), int)
+    colored = metrics.per_photo(ab[4:], lightness[4:], truth[4:], weights)
+    ratios = colored.square / colored.square_gray
+    assert metrics.median(sums, once)[0] == pytest.approx(np.median(ratios))
+    nothing = metrics.per_photo(ab, lightness, np.full_like(truth, 128), weights)
+    assert np.isnan(metrics.median(nothing, np.ones((3, 11), int))).all()
 
 
 def hasler(rgb):

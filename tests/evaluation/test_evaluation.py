@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import color, evaluation, intervals, metrics
+from helpers import color, evaluation, metrics
+from helpers.photos import split
 
 WEIGHTS = np.ones((256, 256), np.float32)
 
@@ -21,14 +22,31 @@ def prepared():
     ab = (128 + spread * rng.normal(size=(80, 6, 8, 2))).round().clip(0, 255).astype(np.uint8)
     place = np.repeat([f"{i:06d}" for i in range(40)], 2)
     files = [f"{p}_{v}.jpg" for p, v in zip(place, [1, 2] * 40)]
-    split = np.where(np.arange(80) < 50, "train", "test")
-    photos = pd.DataFrame({"file": files, "place": place, "split": split})
+    sides = np.where(np.arange(80) < 50, "train", "test")
+    photos = pd.DataFrame({"file": files, "place": place, "split": sides, "extra": False})
+    return prepared_set(lightness, ab, photos)
+
+
+def prepared_set(lightness, ab, photos):
     return SimpleNamespace(
         lightness=lightness,
         ab=ab,
         photos=photos,
         indices=lambda name: np.flatnonzero(photos.split == name),
+        units=lambda rows: split.units(photos, rows),
     )
+
+
+@pytest.fixture(scope="module")
+def streets(prepared):
+    """Seven stretches of 35 places with one photo each, but two at the last place."""
+    rng = np.random.default_rng(1)
+    place = [f"{min(i, 244):06d}" for i in range(246)]
+    photos = pd.DataFrame({"place": place, "split": "test", "extra": False})
+    shape = (246, 6, 8)
+    spread = np.repeat(rng.uniform(3, 25, 7), [35] * 6 + [36])[:, None, None, None]
+    ab = (128 + spread * rng.normal(size=(*shape, 2))).round().clip(0, 255).astype(np.uint8)
+    return prepared_set(rng.integers(30, 220, shape, dtype=np.uint8), ab, photos)
 
 
 def judge(prepared, indices=None, **models):
@@ -49,22 +67,13 @@ def test_a_known_error_is_found(prepared):
     np.testing.assert_allclose(judged.per_photo("good", "mse_vs_gray"), 0.01, rtol=1e-4)
 
 
-def test_the_interval_of_a_mean_is_that_of_the_normal_law():
-    rng = np.random.default_rng(0)
-    sums = pd.DataFrame({"x": rng.normal(5, 2, 400), "n": 1.0})
-    draws = intervals.bootstrap([sums], pd.Series(range(400)), lambda s: (s.x / s.n).to_frame())
-    low, high = intervals.interval(draws[0])
-    half = 1.96 * sums.x.std() / 20
-    assert (low, high) == pytest.approx((sums.x.mean() - half, sums.x.mean() + half), abs=0.03)
-
-
 def test_more_photos_of_the_same_places_do_not_narrow_an_interval(prepared):
     twice = np.repeat(np.arange(80), 2)
     once = judge(prepared, model=[shrunk(prepared, 0)])
     doubled = judge(prepared, twice, model=[shrunk(prepared, 0)[twice]])
     np.testing.assert_allclose(once.interval("model", "mse"), doubled.interval("model", "mse"))
     as_places = prepared.photos.assign(place=prepared.photos.file)
-    free = SimpleNamespace(**{**vars(prepared), "photos": as_places})
+    free = prepared_set(prepared.lightness, prepared.ab, as_places)
     narrow, wide = judge(free, model=[shrunk(prepared, 0)]), once
     assert np.ptp(narrow.interval("model", "mse")) < 0.85 * np.ptp(wide.interval("model", "mse"))
 
@@ -115,6 +124,71 @@ def test_results_have_every_metric_with_its_interval(prepared):
     for name in metrics.METRICS:
         assert found[f"{name}_low"] <= found[name] <= found[f"{name}_high"], name
     assert len(found) == 3 * len(metrics.METRICS)
+
+
+def test_results_of_stretches_say_where_one_more_stretch_may_lie(streets):
+    noise = np.random.default_rng(0).normal(0, 5, streets.ab.shape)
+    models = {"m": [shrunk(streets, 0.5) + noise]}
+    judged = evaluation.evaluate(models, streets, np.arange(246), WEIGHTS)
+    found = judged.as_results()["m"]
+    assert len(found) == 5 * len(metrics.METRICS)
+    low, high = judged.interval("m", "mse")
+    assert found["mse_new_low"] < low < found["mse"] < high < found["mse_new_high"]
+    for name, metric in metrics.METRICS.items():
+        assert found[f"{name}_new_high"] <= metric.largest, name
+
+
+def test_metrics_of_each_unit_are_those_of_its_photos_alone(streets):
+    models = {"m": [shrunk(streets, 0.5), shrunk(streets, 0.7)]}
+    judged = evaluation.evaluate(models, streets, np.arange(246), WEIGHTS)
+    found = judged.by_unit("m")
+    assert len(found) == judged.units.nunique() == 7
+    for unit, row in found.iterrows():
+        rows = np.flatnonzero(judged.units == unit)
+        only = {"m": [shrunk(streets, factor)[rows] for factor in (0.5, 0.7)]}
+        alone = evaluation.evaluate(only, streets, rows, WEIGHTS).estimates.loc["m"]
+        pd.testing.assert_series_equal(row, alone, check_names=False)
+
+
+def test_places_of_the_same_streets_do_not_narrow_an_interval(streets):
+    """Half the places show as much of the spread between streets as all of them."""
+    half, gray = np.arange(0, 246, 2), shrunk(streets, 0)
+    all_of_them, fewer = (
+        np.ptp(evaluation.evaluate({"m": [gray[r]]}, streets, r, WEIGHTS).interval("m", "mse"))
+        for r in (np.arange(246), half)
+    )
+    assert fewer < 1.15 * all_of_them
+
+
+def test_the_interval_of_the_median_is_that_of_medians_in_resampled_stretches(streets):
+    noise = np.random.default_rng(0).normal(0, 5, streets.ab.shape)
+    ab = shrunk(streets, 0.5) + noise
+    judged = evaluation.evaluate({"m": [ab]}, streets, np.arange(246), WEIGHTS)
+    ratios = judged.per_photo("m", "mse_vs_gray")
+    assert judged.estimates.mse_vs_gray_median["m"] == pytest.approx(np.median(ratios))
+    by_stretch = [ratios[judged.units == unit] for unit in range(7)]
+    rng = np.random.default_rng(0)
+    medians = [
+        np.median(np.concatenate([by_stretch[i] for i in rng.integers(7, size=7)]))
+        for _ in range(4000)
+    ]
+    found = judged.draws["m"].mse_vs_gray_median
+    quarters = [25, 50, 75]
+    np.testing.assert_allclose(*(np.percentile(x, quarters) for x in (found, medians)), rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("places", "views", "words"),
+    [(245, 2, "7 stretches of about 70"), (20, 2, "20 places of about 2"), (20, 1, "20")],
+)
+def test_words_say_what_was_resampled(prepared, places, views, words):
+    count = places * views
+    photos = pd.DataFrame({"place": np.repeat(np.arange(places), views).astype(str)})
+    rows = np.arange(count) % 80
+    few = prepared_set(prepared.lightness[rows], prepared.ab[rows], photos.assign(extra=False))
+    models = {"gray": [np.zeros(few.ab.shape, np.float32)]}
+    judged = evaluation.evaluate(models, few, np.arange(count), WEIGHTS)
+    assert judged.resampled() == f"{words} photos"
 
 
 def test_one_place_has_no_interval_and_the_results_are_still_json(prepared):

@@ -200,7 +200,7 @@ def views(places, each=4):
 
 
 def test_views_that_are_alike_leak_through_a_split_by_photo():
-    by_stretches, by_photo = studies.leak(views(16))
+    by_stretches, by_photo = studies.leak(views(32))
     assert by_photo.value()[0] < 0.8 * by_stretches.value()[0]
     assert by_stretches.difference(by_photo)[1][0] > 0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from study_samples import run, scenes  # noqa: F401
 
-from helpers import preprocessing
+from helpers import intervals, preprocessing
 from helpers.explorations import unet_studies
 from helpers.model.predict import predict
 from helpers.training import STREET_UNET, Recipe
@@ -127,7 +127,8 @@ def test_changes_have_paired_intervals(studies):
     found = unet_studies.judge(models, studies.prepared)
     row = unet_studies.table(found, dict.fromkeys(models, "base")).loc["again"]
     draws = found.draws["again"].mse_vs_gray - found.draws["base"].mse_vs_gray
-    assert (row.change_low, row.change_high) == pytest.approx(np.percentile(draws, [2.5, 97.5]))
+    limits = intervals.interval(draws, found.units.nunique())
+    assert (row.change_low, row.change_high) == pytest.approx(limits)
 
 
 def test_networks_are_measured_by_their_mean_color_on_the_test_photos(studies):

@@ -1,15 +1,17 @@
 """No place and no neighbor of it is on two sides."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 from photo_samples import encoded, photo
+from study_samples import prepared_set
 
 from helpers import color
 from helpers.photos import split
-from helpers.preprocessing import thumbnail
+from helpers.preprocessing import folds, thumbnail
 
 SIDES = {"train", "validation", "test"}
 
@@ -134,3 +136,156 @@ def test_runs_follow_each_other_without_a_hole():
         assert len(sides) == count
         changes = sum(one != other for one, other in pairwise(sides.values()))
         assert changes >= 4
+
+
+COUNTS = [(100, 2), (100, 5), (101, 5), (349, 5), (350, 5), (1500, 5), (1499, 4), (777, 3)]
+
+
+@pytest.mark.parametrize(("count", "number"), COUNTS)
+def test_folds_test_each_place_once(count, number):
+    splits = split.fold_places(range(count), number)
+    assert len(splits) == number
+    tested = [place for sides in splits for place, side in sides.items() if side == "test"]
+    assert sorted(tested) == list(range(count))
+    for sides in splits:
+        share = sum(side == "test" for side in sides.values()) / count
+        assert share == pytest.approx(1 / number, abs=0.02)
+
+
+@pytest.mark.parametrize(("count", "number"), COUNTS)
+def test_folds_keep_two_places_between_sides(count, number):
+    for by_place in split.fold_places(range(count), number):
+        sides = list(by_place.values())
+        assert set(sides) == SIDES | {"gap"}
+        for step in (1, 2):
+            for here, there in zip(sides, sides[step:]):
+                assert here == there or "gap" in (here, there)
+
+
+def validated(sides):
+    return [place for place, side in sides.items() if side == "validation"]
+
+
+@pytest.mark.parametrize(("count", "number"), [(350, 5), (1500, 5), (1499, 4)])
+def test_each_fold_validates_on_other_places_one_stretch_in_all_on_two_streets(count, number):
+    held = [validated(sides) for sides in split.fold_places(range(count), number)]
+    for places in held:
+        assert len(places) == pytest.approx(35, abs=3)
+        assert (np.diff(places) > 1).sum() == 1
+    assert len({tuple(places) for places in held}) == number
+
+
+def test_folds_of_ten_stretches_validate_on_a_tenth():
+    for sides in split.fold_places(range(350), 5):
+        assert len(validated(sides)) == pytest.approx(35, abs=2)
+
+
+def test_folds_depend_on_the_places_alone():
+    places = [str(place) for place in range(80, 230)]
+    shuffled = list(np.random.default_rng(0).permutation(places)) * 3
+    assert split.fold_places(shuffled, 5) == split.fold_places(places, 5)
+    assert list(split.fold_places(shuffled, 5)[0]) == places
+
+
+@pytest.mark.parametrize("count", [0, 1, 99])
+def test_under_100_places_are_too_few_for_folds(count):
+    with pytest.raises(ValueError, match=rf"too few to split: {count} places.* 100 places"):
+        split.fold_places(range(count), 5)
+
+
+def units(rows, places=400, views=2):
+    return split.units(photos(places, views), np.asarray(rows))
+
+
+@pytest.mark.parametrize("places", [175, 245, 260, 400, 1000])
+def test_units_of_one_long_run_are_stretches_of_about_35_places(places):
+    found = units(range(2 * places), places)
+    assert found.name == "stretch" and len(found) == 2 * places
+    sizes = found.value_counts().to_numpy() / 2
+    assert sizes.min() > 30 and sizes.max() < 41
+    assert found.is_monotonic_increasing
+
+
+def test_units_are_cut_between_places_and_where_a_run_ends():
+    rows = [2 * place + view for run in range(0, 400, 50) for place in range(run, run + 20)
+            for view in (0, 1)]  # fmt: skip
+    found = units(rows)
+    assert found.name == "stretch" and found.nunique() == 8
+    assert list(found) == [run for run in range(8) for _ in range(40)]
+
+
+def test_photos_of_a_place_are_in_one_unit_whatever_their_order():
+    rows = np.random.default_rng(0).permutation(800)
+    found = units(rows)
+    by_place = found.groupby(rows // 2).nunique()
+    assert (by_place == 1).all()
+    in_order = pd.Series(found.to_numpy(), index=rows).sort_index()
+    assert list(in_order) == list(units(range(800)))
+
+
+def test_a_run_may_miss_a_place():
+    rows = [row for row in range(800) if row // 2 % 10 != 3]
+    assert units(rows).nunique() == units(range(800)).nunique()
+
+
+@pytest.mark.parametrize(("places", "name"), [(140, "place"), (175, "stretch")])
+def test_fewer_than_five_stretches_fall_back_to_places(places, name):
+    found = units(range(2 * places), 400)
+    assert found.name == name
+    if name == "place":
+        assert list(found) == [f"{row // 2:03d}" for row in range(2 * places)]
+
+
+def test_a_folder_of_single_photos_has_photos_as_units():
+    found = units(range(300), 300, views=1)
+    assert found.name == "photo" and found.nunique() == 300
+
+
+def test_extra_photos_are_in_no_run_and_make_no_place_longer():
+    extra = photos(50).assign(extra=True, place=lambda rows: rows.place + " extra")
+    table = pd.concat([extra, photos(300, views=2)], ignore_index=True)
+    found = split.units(table, np.arange(len(extra), len(table)))
+    pd.testing.assert_series_equal(found, units(range(600), 300))
+    single = pd.concat([extra, photos(300, views=1)], ignore_index=True)
+    assert split.units(single, np.arange(len(extra), len(single))).name == "photo"
+
+
+def prepared(places=120, views=2, copied=()):
+    """A set of unlike photos; `copied` are pairs of rows, the second a copy of the first."""
+    rng = np.random.default_rng(0)
+    looks = rng.integers(0, 256, (places * views, 22, 28), dtype=np.uint8)
+    for row, copy in copied:
+        looks[copy] = looks[row]
+    pictures = looks.repeat(4, axis=1).repeat(4, axis=2)
+    made = prepared_set(pictures, np.zeros((*pictures.shape, 2), np.uint8), 0, 0)
+    return replace(made, photos=photos(places, views).assign(split="train"))
+
+
+def test_photos_of_one_place_are_on_one_side_in_every_fold():
+    for fold in folds(prepared(), 5).values():
+        assert (fold.photos.groupby("place").split.nunique() == 1).all()
+        assert {"train", "validation", "test"} <= set(fold.photos.split)
+
+
+def test_every_photo_is_tested_in_one_fold_and_seeds_name_the_folds():
+    found = folds(prepared(), 5, seed=7)
+    assert list(found) == [7, 8, 9, 10, 11]
+    tested = np.concatenate([fold.indices("test") for fold in found.values()])
+    assert sorted(tested) == list(range(240))
+
+
+def test_a_copy_of_a_test_photo_leaves_training_in_the_folds_that_test_it():
+    pair = (0, 120)  # places 0 and 60
+    plain, found = folds(prepared(), 5), folds(prepared(copied=[pair]), 5)
+    sides = [tuple(fold.photos.split[list(pair)]) for fold in found.values()]
+    assert ("test", "gap") in sides and ("gap", "test") in sides
+    assert all("test" not in both or "gap" in both for both in sides)
+    for seed, fold in found.items():
+        others = fold.photos.split.drop(list(pair))
+        assert list(others) == list(plain[seed].photos.split.drop(list(pair)))
+
+
+@pytest.mark.parametrize(("places", "count"), [(120, 1), (99, 5), (20, 5)])
+def test_one_fold_or_too_few_places_keep_the_split_of_the_set(places, count):
+    whole = prepared(places)
+    assert folds(whole, count, seed=3) == {3: whole}
