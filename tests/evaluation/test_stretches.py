@@ -63,7 +63,7 @@ def test_errors_of_an_autoregressive_street_correlate_by_a_power_of_the_distance
     found = stretches.correlation(*judged(np.exp(errors / 2), count=1), ["model"])
     for distance in (1, 2, 5, 10, 20):
         assert found.model[distance] == pytest.approx(rho**distance, abs=0.07)
-    assert found.index[0] == 1 and found.index[-1] == 3000
+    assert found.index[0] == 1 and found.index[-1] == 3 * split.STRETCH
 
 
 def test_errors_of_independent_places_do_not_correlate():
