@@ -12,10 +12,12 @@ prediction   of the value on one more stretch
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 DRAWS = 4000
 LEVEL = 0.95
+NEARLY = 0.005  # shares nearer to 0 or 1 count as this near, since their log odds have no end
 RNG = 1979  # of the draws: fixed, so that the same numbers give the same intervals
 
 
@@ -75,20 +77,29 @@ def interval(draws: np.ndarray | pd.Series, units: int) -> tuple[float, float]:
 def prediction(values: np.ndarray | pd.Series, largest: float = np.inf) -> tuple[float, float]:
     """The 95% prediction interval of one more value like these; NaN if there are fewer than two.
 
-    values: a metric of each stretch. largest: an upper bound that the metric cannot exceed. Mean
-    and spread are those of the logarithms, since ratios spread by factors, or of the values where
-    one is not positive. The interval is the t-interval of a further draw from a normal law (Hahn
-    and Meeker, Statistical Intervals, section 4.7).
+    values: a metric of each stretch, 0 or more. largest: 1 for a share, which is what it cannot
+    exceed. Mean and spread are those of the logarithms, since ratios spread by factors; of log odds
+    for shares; and of the values where one is 0. The interval is the t-interval of a further draw
+    from a normal law (Hahn and Meeker, Statistical Intervals, section 4.7).
     """
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]
-    count, positive = len(known), bool((known > 0).all())
+    count = len(known)
     if count < 2:
         return np.nan, np.nan
-    x = np.log(known) if positive else known
+    if np.ptp(known) == 0:
+        return float(known[0]), float(known[0])
+    if largest == 1:
+        scale, back = logit, expit
+        known = known.clip(NEARLY, 1 - NEARLY)
+    elif (known > 0).all():
+        scale, back = np.log, np.exp
+    else:
+        scale, back = np.asarray, lambda ends: np.maximum(ends, 0)
+    x = scale(known)
     reach = t.ppf((1 + LEVEL) / 2, count - 1) * np.sqrt(1 + 1 / count) * x.std(ddof=1)
-    ends = x.mean() + np.array([-reach, reach])
-    return tuple(min(float(end), largest) for end in (np.exp(ends) if positive else ends))
+    low, high = back(x.mean() + np.array([-reach, reach]))
+    return float(low), float(high)
 
 
 def as_text(values: tuple[float, ...], digits: int, sign: str = "") -> str:

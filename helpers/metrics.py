@@ -46,7 +46,7 @@ class Metric:
     unit: str  # "" for a ratio or a count
     digits: int  # after the decimal point
     better: str  # "lower", "higher", or "one" where 1 is best
-    largest: float = np.inf  # an upper bound that it cannot exceed
+    largest: float = np.inf  # 1 for a share
 
     @property
     def head(self) -> str:

@@ -34,7 +34,7 @@ class Profile:
 
     name: str
     images: int
-    folds: int  # of the cross-validation of the networks of chapters 3 and 4; 1: one split
+    folds: bool  # whether chapters 3 and 4 cross-validate over stretches, or use one split
     head_seeds: int  # of the two main heads of chapter 5; all else there has one seed
     published_batches: int  # the report's recipe and its L1 twin
     study_batches: int  # every other study
@@ -49,8 +49,8 @@ class Profile:
 
 TINY, SMALL, LARGE = (8, 16, 32, 48), (16, 32, 64, 96), (32, 64, 128, 192)
 PROFILES = {
-    "quick": Profile("quick", 600, 1, 1, 375, 60, 12, 4, 5, 240, SMALL, 40, TINY),
-    "full": Profile("full", 6000, 5, 3, 375, 375, 60, 8, 15, 400, LARGE, 120, SMALL),
+    "quick": Profile("quick", 600, False, 1, 375, 60, 12, 4, 5, 240, SMALL, 40, TINY),
+    "full": Profile("full", 6000, True, 3, 375, 375, 60, 8, 15, 400, LARGE, 120, SMALL),
 }
 
 

@@ -118,11 +118,16 @@ def test_the_prediction_is_the_textbook_interval_of_the_logarithms():
     assert intervals.prediction(pd.Series([*values, np.nan])) == pytest.approx(tuple(expected))
 
 
-@pytest.mark.parametrize("values", [[3.0, -1.0, 2.0, 0.5], [0.0, 1.0, 2.0, 4.0]])
-def test_values_that_are_zero_or_negative_are_predicted_on_the_plain_scale(values):
+def test_values_of_which_one_is_zero_are_predicted_on_the_plain_scale_down_to_zero():
+    values = [0.0, 1.0, 2.0, 4.0]
     reach = t.ppf(0.975, df=3) * np.std(values, ddof=1) * np.sqrt(1 + 1 / 4)
-    expected = np.mean(values) - reach, np.mean(values) + reach
-    assert intervals.prediction(values) == pytest.approx(expected)
+    assert reach > np.mean(values)
+    assert intervals.prediction(values) == pytest.approx((0, np.mean(values) + reach))
+
+
+def test_one_value_everywhere_is_predicted_exactly():
+    for value in (0.1, 1.0, 0.0, 0.7):
+        assert intervals.prediction([value] * 7) == (value, value)
 
 
 @pytest.mark.parametrize("count", [4, 10])
@@ -136,11 +141,14 @@ def test_the_prediction_covers_a_further_value_in_95_percent_of_trials(count):
     assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
 
 
-def test_a_bound_is_kept():
-    values = [0.6, 0.9, 0.95, 0.99]
-    low, high = intervals.prediction(values)
-    assert high > 1
-    assert intervals.prediction(values, largest=1) == pytest.approx((low, 1))
+def test_shares_are_predicted_by_their_log_odds_and_stay_shares():
+    values = np.array([0.6, 0.9, 0.95, 0.8])
+    odds = np.log(values / (1 - values))
+    reach = t.ppf(0.975, df=3) * odds.std(ddof=1) * np.sqrt(1 + 1 / 4)
+    expected = 1 / (1 + np.exp(-(odds.mean() + np.array([-reach, reach]))))
+    assert intervals.prediction(values, largest=1) == pytest.approx(tuple(expected))
+    low, high = intervals.prediction([0.0, 1.0, 0.5], largest=1)
+    assert 0 <= low < 0.01 and 0.99 < high <= 1
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [0.5, np.nan], [np.nan, np.inf]])

@@ -116,7 +116,9 @@ def ratio(away: Evaluation, home: Evaluation, model: str, metric: str = "mse_vs_
     """A metric on one set of photos over that on another, and its 95% confidence interval."""
     value = away.estimates.loc[model, metric] / home.estimates.loc[model, metric]
     fewer = min(away.units.nunique(), home.units.nunique())
-    return float(value), interval(away.draws[model][metric] / home.draws[model][metric], fewer)
+    # Equally many units have the same draws; the two sets of photos are independent.
+    apart = np.random.default_rng(0).permutation(away.draws[model][metric])
+    return float(value), interval(apart / home.draws[model][metric], fewer)
 
 
 def _measured(sums: pd.DataFrame, units: pd.Series) -> pd.DataFrame:

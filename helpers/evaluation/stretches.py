@@ -60,32 +60,26 @@ def by_stretch(judged: Evaluation, model: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def coverage(
-    judged: Evaluation, models: Iterable[str], metrics: Iterable[str], beside: int = 0
-) -> pd.DataFrame:
+def coverage(judged: Evaluation, models: Iterable[str], metrics: Iterable[str]) -> pd.DataFrame:
     """Leave each stretch out, and ask whether the intervals of the others cover it.
 
-    beside: how many stretches on either side are left out as well, because they are like it.
     Columns: model, metric, stretch, value (on that stretch), low and high (the prediction interval
     from the others), covered, places_low and places_high (the interval of the mean over the others
     with places as units, which ignores streets), covered_by_places. Empty where the unit is not
-    the stretch, or with fewer than six stretches. What a stretch cannot measure is left out.
+    the stretch. What a stretch cannot measure is left out.
     """
     rows = []
-    labels = np.unique(judged.units) if judged.units.name == "stretch" else []
-    for left_out in labels if len(labels) > split.FEWEST else []:
-        others = (judged.units - left_out).abs().gt(beside).to_numpy()
+    for left_out in np.unique(judged.units) if judged.units.name == "stretch" else ():
+        others = (judged.units != left_out).to_numpy()
         places = judged.photos.place[others].reset_index(drop=True)
         for model in models:
-            of_units = judged.by_unit(model)
-            kept = of_units[np.abs(of_units.index - left_out) > beside]
-            sums = [s[others].reset_index(drop=True) for s in judged.sums[model]]
-            draws = drawn(sums, places)
+            each = judged.by_unit(model)
+            draws = drawn([s[others].reset_index(drop=True) for s in judged.sums[model]], places)
             for metric in metrics:
-                value = of_units[metric][left_out]
+                value, kept = each[metric][left_out], each[metric].drop(left_out)
                 if np.isnan(value):
                     continue
-                ends = prediction(kept[metric], METRICS[metric].largest)
+                ends = prediction(kept, METRICS[metric].largest)
                 naive = interval(draws[metric], places.nunique())
                 row = [model, metric, left_out, value, *ends, ends[0] <= value <= ends[1]]
                 rows.append([*row, *naive, naive[0] <= value <= naive[1]])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import paths
 from .folder import walk
-from .split import CYCLE, PLACES, natural_key
+from .split import PLACES, STRETCH, natural_key
 
 RENDERED = 600  # photos by default
 SCENE_SEED = 0  # of the rendered streets: the set never depends on the seed of a run
@@ -94,7 +94,7 @@ def choose(photos: list[Photo], images: int | None) -> list[Photo]:
 
 def spread(total: int, number: int) -> list[int]:
     """Return indices of `number` of `total` places: stretches of about 70, at least three."""
-    stretches = min(number, max(3, round(number / CYCLE)))
+    stretches = min(number, max(3, round(number / STRETCH)))
     chosen = []
     for i in range(stretches):
         skipped = (total - number) * i // max(1, stretches - 1)

@@ -1,9 +1,9 @@
 """Splits photos into training, validation and test so that no neighbors or copies are divided.
 
-A stretch is a run of neighboring places. Its photos share a street's buildings, light and camera:
-on the thumbnails of Manhattan, the errors of places ten apart correlate by about 0.6, and of places
-35 apart by less than one half (chapter 4 draws it). So the stretch, not the place, is what
-cross-validation tests and what intervals resample.
+A stretch is a run of neighboring places. Its photos share a street's buildings, light and camera.
+On the thumbnails of Manhattan, the errors of places ten apart correlate by about 0.6, those of
+places 35 apart by up to 0.5, and those of places 70 apart by about 0.2 (chapter 4 draws it). So a
+stretch of 70 places, not a place, is what cross-validation tests and what intervals resample.
 """
 
 import re
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd  # needed for annotations only; slow to load
 
 PLACES, PHOTOS = 10, 24  # fewer cannot be split
-CYCLE = 70  # places, about, in one cycle of test, validation and training
-STRETCH = 35  # places, about, in one stretch
+STRETCH = 70  # places, about, in one stretch: a cycle of test, validation and training, or a fold
+FOLDS = 5
 FOLDED = 100  # places; fewer are not cross-validated
 FEWEST = 5  # stretches; of fewer, places are resampled
 ALIKE = 0.98  # correlation of lightness above which two photos are near-duplicates
@@ -41,7 +41,7 @@ def split_places(places) -> dict[str, str]:
     count = len(ordered)
     if count < PLACES:
         raise ValueError(too_few(f"{count} place{'s' * (count != 1)}", f"{PLACES} places"))
-    cycles = max(1, round(count / CYCLE))
+    cycles = max(1, round(count / STRETCH))
     gap = 2 if count >= 40 else 1
     bounds = [round(i * count / cycles) for i in range(cycles + 1)]
     split = []
@@ -55,33 +55,41 @@ def split_places(places) -> dict[str, str]:
     return dict(zip(ordered, split))
 
 
-def fold_places(places, folds: int) -> list[dict[str, str]]:
-    """Splits for cross-validation, as `split_places` gives them, one a fold.
+def fold_places(places) -> list[dict[str, str]]:
+    """Splits for cross-validation, as `split_places` gives them, one for each of FOLDS folds.
 
-    The ordered places are cut into stretches of about 35. Each fold tests a row of neighboring
-    stretches, and each stretch is tested once. Validation is halves of a fifth of the stretches,
-    spread over the others. Two places beside every test and validation run are the gap. The splits
-    depend on the places alone. Raises ValueError if there are fewer than 100.
+    The ordered places are cut into stretches of about 70. Each fold tests a row of neighboring
+    stretches, and each stretch is tested once. A tenth of the places, in runs of a quarter of a
+    stretch spread over the others, is for validation. Two places beside every test and validation
+    run are the gap. The splits depend on the places alone. Raises ValueError if there are fewer
+    than 100.
     """
     ordered = sorted(set(places), key=natural_key)
     count = len(ordered)
     if count < FOLDED:
         raise ValueError(too_few(f"{count} places", f"{FOLDED} places"))
-    number = folds * max(1, round(count / STRETCH / folds))
-    bounds = [round(i * count / number) for i in range(number + 1)]
+    halves = 2 * _stretches(count)
+    bounds = [round(i * count / halves) for i in range(halves + 1)]
     splits = []
-    for fold in range(folds):
-        first, last = (number * i // folds for i in (fold, fold + 1))
+    for fold in range(FOLDS):
+        first, last = (halves * i // FOLDS for i in (fold, fold + 1))
         sides = ["train"] * count
-        others = [*range(last, number), *range(first)]
-        halves = max(1, round(number / 5))
-        for half in range(1, halves + 1):
-            stretch = others[half * len(others) // (halves + 1)]
-            start, end = bounds[stretch], (bounds[stretch] + bounds[stretch + 1]) // 2
+        others = [*range(last, halves), *range(first)]
+        runs = round(halves / 5)
+        for run in range(1, runs + 1):
+            half = others[run * len(others) // (runs + 1)]
+            start, end = bounds[half], (bounds[half] + bounds[half + 1]) // 2
             _mark(sides, start, end, "validation")
         _mark(sides, bounds[first], bounds[last], "test")
         splits.append(dict(zip(ordered, sides)))
     return splits
+
+
+def _stretches(places: int) -> int:
+    """Into how many stretches a run of places is cut: as many for each fold, if it is long."""
+    if places < FOLDED:
+        return max(1, round(places / STRETCH))
+    return FOLDS * max(1, round(places / STRETCH / FOLDS))
 
 
 def _mark(sides: list[str], start: int, end: int, name: str) -> None:
@@ -99,22 +107,22 @@ def in_order(photos: "pd.DataFrame") -> list[str]:
 def units(photos: "pd.DataFrame", rows: np.ndarray) -> "pd.Series":
     """What intervals resample on the photos `rows` of a prepared set: a label for each of them.
 
-    The name of the series is "stretch", "place" or "photo". Neighboring places are one run, and
-    a run is cut into stretches of about 35 places. With fewer than five stretches the unit is the
-    place; where no place has two photos, places have no known neighbors, and it is the photo.
+    The name of the series is "stretch", "place" or "photo". Tested places that follow each other
+    are one run, and a run is cut into stretches of about 70 places, those of `fold_places` where
+    all places are tested. With fewer than five stretches the unit is the place. Where most places
+    have a single photo, no neighbors are known, and it is the photo.
     """
     own, chosen = photos.place[~photos.extra], photos.place.iloc[rows].reset_index(drop=True)
-    if own.is_unique:
-        return chosen.rename("photo")
+    if own.value_counts().eq(1).mean() > 0.5:
+        return chosen.index.to_series(name="photo")
     order = {place: i for i, place in enumerate(in_order(photos))}
-    positions = chosen.map(order).to_numpy()
-    known = np.unique(positions)
-    runs = np.split(known, np.flatnonzero(np.diff(known) > 2) + 1)
+    known = np.unique(chosen.map(order))
     labels, found = {}, 0
-    for run in runs:
+    for run in np.split(known, np.flatnonzero(np.diff(known) > 2) + 1):
         length = run[-1] - run[0] + 1
-        pieces = max(1, round(length / STRETCH))
-        labels |= {place: found + (place - run[0]) * pieces // length for place in run}
+        pieces = _stretches(length)
+        bounds = [round(i * length / pieces) for i in range(1, pieces)]
+        labels |= dict(zip(run, found + np.searchsorted(bounds, run - run[0], side="right")))
         found += pieces
     if found < FEWEST:
         return chosen.rename("place")

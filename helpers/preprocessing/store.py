@@ -69,17 +69,17 @@ def load(folder: str | Path) -> PreparedSet:
     )
 
 
-def folds(prepared: PreparedSet, count: int, seed: int = 0) -> dict[int, PreparedSet]:
-    """The set in `count` splits that test every stretch once, by seeds: each fold has its own.
+def folds(prepared: PreparedSet, wanted: bool = True, seed: int = 0) -> dict[int, PreparedSet]:
+    """The set in several splits that test every stretch once, by seeds: each fold has its own.
 
-    For a count of 1, or too few places for folds, the set alone, with the split that it has.
+    If no folds are wanted, or there are too few places, the set alone with the split that it has.
     """
     photos = prepared.photos
     places = photos.place[~photos.extra]
-    if count == 1 or places.nunique() < split.FOLDED:
+    if not wanted or places.nunique() < split.FOLDED:
         return {seed: prepared}
     found = {}
-    for number, by_place in enumerate(split.fold_places(places, count)):
+    for number, by_place in enumerate(split.fold_places(places)):
         sides = split.split_photos(photos, prepared.lightness, by_place)
         found[seed + number] = replace(prepared, photos=photos.assign(split=sides))
     return found

@@ -39,12 +39,12 @@ def prepared_set(lightness, ab, photos):
 
 @pytest.fixture(scope="module")
 def streets(prepared):
-    """Seven stretches of 35 places with one photo each, but two at the last place."""
+    """Ten stretches of 56 places with two photos each."""
     rng = np.random.default_rng(1)
-    place = [f"{min(i, 244):06d}" for i in range(246)]
+    place = np.repeat([f"{i:06d}" for i in range(560)], 2)
     photos = pd.DataFrame({"place": place, "split": "test", "extra": False})
-    shape = (246, 6, 8)
-    spread = np.repeat(rng.uniform(3, 25, 7), [35] * 6 + [36])[:, None, None, None]
+    shape = (1120, 6, 8)
+    spread = np.repeat(rng.uniform(3, 25, 10), 112)[:, None, None, None]
     ab = (128 + spread * rng.normal(size=(*shape, 2))).round().clip(0, 255).astype(np.uint8)
     return prepared_set(rng.integers(30, 220, shape, dtype=np.uint8), ab, photos)
 
@@ -129,7 +129,7 @@ def test_results_have_every_metric_with_its_interval(prepared):
 def test_results_of_stretches_say_where_one_more_stretch_may_lie(streets):
     noise = np.random.default_rng(0).normal(0, 5, streets.ab.shape)
     models = {"m": [shrunk(streets, 0.5) + noise]}
-    judged = evaluation.evaluate(models, streets, np.arange(246), WEIGHTS)
+    judged = evaluation.evaluate(models, streets, np.arange(1120), WEIGHTS)
     found = judged.as_results()["m"]
     assert len(found) == 5 * len(metrics.METRICS)
     low, high = judged.interval("m", "mse")
@@ -140,9 +140,9 @@ def test_results_of_stretches_say_where_one_more_stretch_may_lie(streets):
 
 def test_metrics_of_each_unit_are_those_of_its_photos_alone(streets):
     models = {"m": [shrunk(streets, 0.5), shrunk(streets, 0.7)]}
-    judged = evaluation.evaluate(models, streets, np.arange(246), WEIGHTS)
+    judged = evaluation.evaluate(models, streets, np.arange(1120), WEIGHTS)
     found = judged.by_unit("m")
-    assert len(found) == judged.units.nunique() == 7
+    assert len(found) == judged.units.nunique() == 10
     for unit, row in found.iterrows():
         rows = np.flatnonzero(judged.units == unit)
         only = {"m": [shrunk(streets, factor)[rows] for factor in (0.5, 0.7)]}
@@ -152,10 +152,10 @@ def test_metrics_of_each_unit_are_those_of_its_photos_alone(streets):
 
 def test_places_of_the_same_streets_do_not_narrow_an_interval(streets):
     """Half the places show as much of the spread between streets as all of them."""
-    half, gray = np.arange(0, 246, 2), shrunk(streets, 0)
+    half, gray = np.flatnonzero(np.arange(1120) % 4 < 2), shrunk(streets, 0)
     all_of_them, fewer = (
         np.ptp(evaluation.evaluate({"m": [gray[r]]}, streets, r, WEIGHTS).interval("m", "mse"))
-        for r in (np.arange(246), half)
+        for r in (np.arange(1120), half)
     )
     assert fewer < 1.15 * all_of_them
 
@@ -163,13 +163,13 @@ def test_places_of_the_same_streets_do_not_narrow_an_interval(streets):
 def test_the_interval_of_the_median_is_that_of_medians_in_resampled_stretches(streets):
     noise = np.random.default_rng(0).normal(0, 5, streets.ab.shape)
     ab = shrunk(streets, 0.5) + noise
-    judged = evaluation.evaluate({"m": [ab]}, streets, np.arange(246), WEIGHTS)
+    judged = evaluation.evaluate({"m": [ab]}, streets, np.arange(1120), WEIGHTS)
     ratios = judged.per_photo("m", "mse_vs_gray")
     assert judged.estimates.mse_vs_gray_median["m"] == pytest.approx(np.median(ratios))
-    by_stretch = [ratios[judged.units == unit] for unit in range(7)]
+    by_stretch = [ratios[judged.units == unit] for unit in range(10)]
     rng = np.random.default_rng(0)
     medians = [
-        np.median(np.concatenate([by_stretch[i] for i in rng.integers(7, size=7)]))
+        np.median(np.concatenate([by_stretch[i] for i in rng.integers(10, size=10)]))
         for _ in range(4000)
     ]
     found = judged.draws["m"].mse_vs_gray_median
@@ -179,7 +179,7 @@ def test_the_interval_of_the_median_is_that_of_medians_in_resampled_stretches(st
 
 @pytest.mark.parametrize(
     ("places", "views", "words"),
-    [(245, 2, "7 stretches of about 70"), (20, 2, "20 places of about 2"), (20, 1, "20")],
+    [(350, 2, "5 stretches of about 140"), (20, 2, "20 places of about 2"), (20, 1, "20")],
 )
 def test_words_say_what_was_resampled(prepared, places, views, words):
     count = places * views

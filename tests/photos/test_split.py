@@ -138,23 +138,35 @@ def test_runs_follow_each_other_without_a_hole():
         assert changes >= 4
 
 
-COUNTS = [(100, 2), (100, 5), (101, 5), (349, 5), (350, 5), (1500, 5), (1499, 4), (777, 3)]
+COUNTS = [100, 101, 157, 349, 350, 777, 1499, 1500]
 
 
-@pytest.mark.parametrize(("count", "number"), COUNTS)
-def test_folds_test_each_place_once(count, number):
-    splits = split.fold_places(range(count), number)
-    assert len(splits) == number
+@pytest.mark.parametrize("count", COUNTS)
+def test_folds_test_each_place_once(count):
+    splits = split.fold_places(range(count))
+    assert len(splits) == 5
     tested = [place for sides in splits for place, side in sides.items() if side == "test"]
     assert sorted(tested) == list(range(count))
     for sides in splits:
         share = sum(side == "test" for side in sides.values()) / count
-        assert share == pytest.approx(1 / number, abs=0.02)
+        assert share == pytest.approx(1 / 5, abs=0.02)
 
 
-@pytest.mark.parametrize(("count", "number"), COUNTS)
-def test_folds_keep_two_places_between_sides(count, number):
-    for by_place in split.fold_places(range(count), number):
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_stretch_is_tested_by_one_fold(count):
+    table = photos(count, views=2)
+    stretch = split.units(table, np.arange(len(table)))
+    assert stretch.name == "stretch"
+    tested = pd.concat(
+        table.place[table.place.map(sides) == "test"].map(lambda _, fold=fold: fold)
+        for fold, sides in enumerate(split.fold_places(table.place))
+    )
+    assert (tested.groupby(stretch).nunique() == 1).all()
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_folds_keep_two_places_between_sides(count):
+    for by_place in split.fold_places(range(count)):
         sides = list(by_place.values())
         assert set(sides) == SIDES | {"gap"}
         for step in (1, 2):
@@ -168,7 +180,7 @@ def validated(sides):
 
 @pytest.mark.parametrize("count", [100, 150, 350, 800, 1500])
 def test_each_fold_validates_on_another_tenth_spread_along_the_street(count):
-    held = [validated(sides) for sides in split.fold_places(range(count), 5)]
+    held = [validated(sides) for sides in split.fold_places(range(count))]
     for places in held:
         assert len(places) / count == pytest.approx(0.1, abs=0.01)
         runs = 1 + (np.diff(places) > 1).sum()
@@ -179,26 +191,26 @@ def test_each_fold_validates_on_another_tenth_spread_along_the_street(count):
 def test_folds_depend_on_the_places_alone():
     places = [str(place) for place in range(80, 230)]
     shuffled = list(np.random.default_rng(0).permutation(places)) * 3
-    assert split.fold_places(shuffled, 5) == split.fold_places(places, 5)
-    assert list(split.fold_places(shuffled, 5)[0]) == places
+    assert split.fold_places(shuffled) == split.fold_places(places)
+    assert list(split.fold_places(shuffled)[0]) == places
 
 
 @pytest.mark.parametrize("count", [0, 1, 99])
 def test_under_100_places_are_too_few_for_folds(count):
     with pytest.raises(ValueError, match=rf"too few to split: {count} places.* 100 places"):
-        split.fold_places(range(count), 5)
+        split.fold_places(range(count))
 
 
 def units(rows, places=400, views=2):
     return split.units(photos(places, views), np.asarray(rows))
 
 
-@pytest.mark.parametrize("places", [175, 245, 260, 400, 1000])
-def test_units_of_one_long_run_are_stretches_of_about_35_places(places):
+@pytest.mark.parametrize("places", [350, 400, 700, 1000])
+def test_units_of_one_long_run_are_stretches_of_about_70_places(places):
     found = units(range(2 * places), places)
     assert found.name == "stretch" and len(found) == 2 * places
     sizes = found.value_counts().to_numpy() / 2
-    assert sizes.min() > 30 and sizes.max() < 41
+    assert sizes.min() > 60 and sizes.max() <= 80 and np.ptp(sizes) <= 1
     assert found.is_monotonic_increasing
 
 
@@ -224,7 +236,7 @@ def test_a_run_may_miss_a_place():
     assert units(rows).nunique() == units(range(800)).nunique()
 
 
-@pytest.mark.parametrize(("places", "name"), [(140, "place"), (175, "stretch")])
+@pytest.mark.parametrize(("places", "name"), [(99, "place"), (175, "stretch")])
 def test_fewer_than_five_stretches_fall_back_to_places(places, name):
     found = units(range(2 * places), 400)
     assert found.name == name
@@ -235,6 +247,9 @@ def test_fewer_than_five_stretches_fall_back_to_places(places, name):
 def test_a_folder_of_single_photos_has_photos_as_units():
     found = units(range(300), 300, views=1)
     assert found.name == "photo" and found.nunique() == 300
+    table = pd.concat([photos(20, views=2), photos(300, views=1).assign(place=range(300, 600))])
+    found = split.units(table.reset_index(drop=True), np.arange(340))
+    assert found.name == "photo" and found.nunique() == 340
 
 
 def test_extra_photos_are_in_no_run_and_make_no_place_longer():
@@ -258,13 +273,13 @@ def prepared(places=120, views=2, copied=()):
 
 
 def test_photos_of_one_place_are_on_one_side_in_every_fold():
-    for fold in folds(prepared(), 5).values():
+    for fold in folds(prepared()).values():
         assert (fold.photos.groupby("place").split.nunique() == 1).all()
         assert {"train", "validation", "test"} <= set(fold.photos.split)
 
 
 def test_every_photo_is_tested_in_one_fold_and_seeds_name_the_folds():
-    found = folds(prepared(), 5, seed=7)
+    found = folds(prepared(), seed=7)
     assert list(found) == [7, 8, 9, 10, 11]
     tested = np.concatenate([fold.indices("test") for fold in found.values()])
     assert sorted(tested) == list(range(240))
@@ -272,7 +287,7 @@ def test_every_photo_is_tested_in_one_fold_and_seeds_name_the_folds():
 
 def test_a_copy_of_a_test_photo_leaves_training_in_the_folds_that_test_it():
     pair = (0, 120)  # places 0 and 60
-    plain, found = folds(prepared(), 5), folds(prepared(copied=[pair]), 5)
+    plain, found = folds(prepared()), folds(prepared(copied=[pair]))
     sides = [tuple(fold.photos.split[list(pair)]) for fold in found.values()]
     assert ("test", "gap") in sides and ("gap", "test") in sides
     assert all("test" not in both or "gap" in both for both in sides)
@@ -281,7 +296,7 @@ def test_a_copy_of_a_test_photo_leaves_training_in_the_folds_that_test_it():
         assert list(others) == list(plain[seed].photos.split.drop(list(pair)))
 
 
-@pytest.mark.parametrize(("places", "count"), [(120, 1), (99, 5), (20, 5)])
-def test_one_fold_or_too_few_places_keep_the_split_of_the_set(places, count):
+@pytest.mark.parametrize(("places", "wanted"), [(120, False), (99, True), (20, True)])
+def test_no_folds_or_too_few_places_keep_the_split_of_the_set(places, wanted):
     whole = prepared(places)
-    assert folds(whole, count, seed=3) == {3: whole}
+    assert folds(whole, wanted, seed=3) == {3: whole}
