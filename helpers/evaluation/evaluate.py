@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from torch import nn
 
 from .. import metrics, paths
 from ..intervals import as_text, bootstrap, compared, draw, interval, prediction
-from ..model import bins, street_unet
+from ..model import baselines, bins, street_unet
 from ..model.predict import predict
 from ..preprocessing import PreparedSet
 
@@ -194,6 +195,25 @@ def drawn(seeds: list[pd.DataFrame], units: pd.Series) -> pd.DataFrame:
     medians = np.mean([metrics.median(sums, counts) for sums in seeds], axis=0)
     draws.insert(2, "mse_vs_gray_median", medians)
     return draws
+
+
+def colored(fold: PreparedSet, networks: dict[str, nn.Module], unet) -> dict[str, np.ndarray]:
+    """Colors that baselines and networks give the test photos of a fold, each N x H x W x 2.
+
+    networks: "published" and "colorize_cnn", trained on this fold. unet: its `training.Trained`.
+    "published_stretched" is the report's display of its output; "colorize_cnn_scaled" is multiplied
+    by the constant that gives the validation photos their true mean chroma.
+    """
+    rows, held = fold.indices("test"), fold.indices("validation")
+    lightness = fold.lightness[rows]
+    found = {name: ab for name, (ab,) in baselines.baselines(fold, rows).items()}
+    found |= {name: predict(network, lightness) for name, network in networks.items()}
+    found["published_stretched"] = baselines.stretch(found["published"])
+    dull = predict(networks["colorize_cnn"], fold.lightness[held])
+    gain = baselines.matching_gain(dull, fold.ab[held])
+    found["colorize_cnn_scaled"] = gain * found["colorize_cnn"]
+    points = unet.points.items()
+    return found | {name: predict(unet.model, lightness, point) for name, point in points}
 
 
 def shipped(prepared: PreparedSet, indices: np.ndarray) -> tuple[dict[str, np.ndarray], int]:

@@ -6,8 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from helpers import color, evaluation, metrics
+from helpers.model import ColorizeCNN
+from helpers.model.heads import new_model
+from helpers.model.predict import predict
+from helpers.model.street_unet import OperatingPoint
 from helpers.photos import split
 
 WEIGHTS = np.ones((256, 256), np.float32)
@@ -223,3 +228,31 @@ def test_no_sentence_claims_more_than_the_interval_shows(prepared):
 def test_nothing_to_evaluate_is_an_error(prepared):
     with pytest.raises(ValueError, match="no photos"):
         judge(prepared, np.array([], int), m=[])
+
+
+def test_a_fold_is_colored_by_every_model_on_its_test_photos():
+    rng = np.random.default_rng(0)
+    count, split_at = 36, ["train"] * 24 + ["validation"] * 4 + ["test"] * 8
+    photos = pd.DataFrame({"place": np.arange(count) // 2, "split": split_at, "extra": False})
+    lightness = rng.integers(30, 220, (count, 88, 112), dtype=np.uint8)
+    ab = rng.integers(100, 156, (count, 88, 112, 2), dtype=np.uint8)
+    fold = prepared_set(lightness, ab, photos)
+    torch.manual_seed(0)
+    networks = {name: ColorizeCNN() for name in ("published", "colorize_cnn")}
+    network = new_model([torch.from_numpy(ab[:24])], widths=(8, 8, 8, 8))
+    points = {"street_unet": OperatingPoint(0.5), "street_unet_accurate": OperatingPoint()}
+    unet = SimpleNamespace(model=network, points=points)
+    found = evaluation.colored(fold, networks, unet)
+    assert all(colors.shape == (8, 88, 112, 2) for colors in found.values())
+    plain = predict(networks["published"], lightness[28:])
+    np.testing.assert_allclose(found["published"], plain, atol=1e-4)
+    largest = np.abs(found["published_stretched"]).max(axis=(1, 2, 3))
+    np.testing.assert_allclose(largest, 50, rtol=1e-4)
+    dull = predict(networks["colorize_cnn"], lightness[24:28])
+    gain = color.chroma(color.load_ab(ab[24:28])).mean() / color.chroma(dull).mean()
+    np.testing.assert_allclose(
+        found["colorize_cnn_scaled"], gain * found["colorize_cnn"], rtol=1e-4, atol=1e-4
+    )
+    np.testing.assert_allclose(
+        found["street_unet"], predict(network, lightness[28:], points["street_unet"]), atol=1e-3
+    )
