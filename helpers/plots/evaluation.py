@@ -239,7 +239,7 @@ def coverage(tables: dict[str, pd.DataFrame], source: str) -> Drawing:
 
     tables: rows of one metric, mse_vs_gray, per model. source: the run that measured them.
     """
-    figure, axes = new(1, len(tables), (3.6 * len(tables), 3.4), sharey=True, squeeze=False)
+    figure, axes = new(1, len(tables), (2.9 * len(tables) + 1.8, 3.2), sharey=True, squeeze=False)
     for axis, (model, table) in zip(axes[0], tables.items()):
         x, middle = table.stretch + 1, np.sqrt(table.low * table.high)
         axis.errorbar(
@@ -256,7 +256,7 @@ def coverage(tables: dict[str, pd.DataFrame], source: str) -> Drawing:
         axis.set(title=LABELS.get(model, model), xlabel="stretch left out", yscale="log")
         plain_log(axis.yaxis)
     axes[0, 0].set_ylabel(ERROR)
-    axes[0, -1].legend(fontsize=8)
+    axes[0, -1].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return Drawing(
         figure,
         "coverage",

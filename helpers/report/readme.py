@@ -6,6 +6,7 @@ Everything between the marks is written here; a test compares README and record.
 from .. import paths, results
 from ..metrics import METRICS
 from ..results import sentence
+from .page_text import training_text
 
 BEGIN = "<!-- measured: written by python -m helpers.report.readme -->"
 END = "<!-- end of measured -->"
@@ -56,8 +57,8 @@ def findings(measured: dict) -> str:
     return (
         f"Trained as the report trained it, the network is {verdict['beats_gray']} a plain gray "
         f"picture. Its squared error is {published[FIRST]:.2f} relative to gray.\n"
-        f"Trained until validation stops improving, the same network is "
-        f"{verdict['trained_beats_gray']} gray: the error is {trained[FIRST]:.2f}, with "
+        f"The same network, {training_text(measured)}, is {verdict['trained_beats_gray']} gray: "
+        f"the error is {trained[FIRST]:.2f}, with "
         f"{trained['chroma_ratio']:.0%} of the true chroma.\n"
         f"The network made for this task, `street_unet`, reaches {accurate[FIRST]:.2f} at its "
         f"accurate operating point. At its colorful one it reaches {unet[FIRST]:.2f}, with "
