@@ -121,9 +121,9 @@ def test_the_table_of_stretches_equals_a_loop():
         rows = np.flatnonzero(found.units == unit)
         assert row.first_place == min(prepared.photos.place[rows])
         assert row.photos == len(rows)
-        square = np.square(true[rows]).mean()
+        square = np.square(true[rows]).mean()  # the same for all photos
         assert row.rmse_gray == pytest.approx(np.sqrt(square))
-        assert row.mse_vs_gray == pytest.approx(errors[rows].mean(), rel=1e-4)  # gray's is constant
+        assert row.mse_vs_gray == pytest.approx(errors[rows].mean(), rel=1e-4)
         assert row.rmse == pytest.approx(np.sqrt(square * errors[rows].mean()), rel=1e-4)
 
 
