@@ -10,6 +10,8 @@ interval     of the mean over streets like these
 prediction   of the value on one more stretch
 """
 
+import functools
+
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
@@ -31,6 +33,7 @@ def draw(units: pd.Series) -> np.ndarray:
     return _drawn(len(names))[:, codes]
 
 
+@functools.lru_cache(maxsize=4)  # every model and metric asks for the same draws
 def _drawn(count: int) -> np.ndarray:
     rng = np.random.default_rng(RNG)
     return rng.multinomial(count, np.full(count, 1 / count), DRAWS).astype(np.int32)

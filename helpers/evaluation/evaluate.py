@@ -35,12 +35,12 @@ class Evaluation:
         """
         found = {}
         for model, values in self.estimates.iterrows():
-            found[model] = {}
+            found[model], each = {}, self.by_unit(model)
             for metric, value in values.items():
                 low, high = self.interval(model, metric)
                 row = {metric: value, f"{metric}_low": low, f"{metric}_high": high}
                 if self.units.name == "stretch":
-                    low, high = self.new(model, metric)
+                    low, high = prediction(each[metric], metrics.METRICS[metric].largest)
                     row |= {f"{metric}_new_low": low, f"{metric}_new_high": high}
                 found[model] |= {k: float(v) if np.isfinite(v) else None for k, v in row.items()}
         return found

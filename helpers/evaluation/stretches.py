@@ -24,8 +24,7 @@ def correlation(judged: Evaluation, prepared: PreparedSet, models: Iterable[str]
     """
     order = {name: i for i, name in enumerate(split.in_order(prepared.photos))}
     positions = judged.photos.place.map(order).to_numpy()
-    steps = np.flatnonzero(np.diff(np.unique(positions)) > 2) + 1
-    longest = max(np.ptp(run) + 1 for run in np.split(np.unique(positions), steps))
+    longest = max(np.ptp(run) + 1 for run in split.runs(positions))
     columns = {}
     for model in models:
         metric = "mse" if model == "gray" else "mse_vs_gray"
@@ -68,12 +67,11 @@ def coverage(judged: Evaluation, models: Iterable[str], metrics: Iterable[str]) 
     with places as units, which ignores streets), covered_by_places. Empty where the unit is not
     the stretch. What a stretch cannot measure is left out.
     """
-    rows = []
+    rows, by_unit = [], {model: judged.by_unit(model) for model in models}
     for left_out in np.unique(judged.units) if judged.units.name == "stretch" else ():
         others = (judged.units != left_out).to_numpy()
         places = judged.photos.place[others].reset_index(drop=True)
-        for model in models:
-            each = judged.by_unit(model)
+        for model, each in by_unit.items():
             draws = drawn([s[others].reset_index(drop=True) for s in judged.sums[model]], places)
             for metric in metrics:
                 value, kept = each[metric][left_out], each[metric].drop(left_out)

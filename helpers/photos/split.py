@@ -104,6 +104,12 @@ def in_order(photos: "pd.DataFrame") -> list[str]:
     return sorted(set(photos.place[~photos.extra]), key=natural_key)
 
 
+def runs(positions) -> list[np.ndarray]:
+    """The distinct positions of tested places, cut where more than one place between was not."""
+    known = np.unique(positions)
+    return np.split(known, np.flatnonzero(np.diff(known) > 2) + 1)
+
+
 def units(photos: "pd.DataFrame", rows: np.ndarray) -> "pd.Series":
     """What intervals resample on the photos `rows` of a prepared set: a label for each of them.
 
@@ -116,9 +122,8 @@ def units(photos: "pd.DataFrame", rows: np.ndarray) -> "pd.Series":
     if own.value_counts().eq(1).mean() > 0.5:
         return chosen.index.to_series(name="photo")
     order = {place: i for i, place in enumerate(in_order(photos))}
-    known = np.unique(chosen.map(order))
     labels, found = {}, 0
-    for run in np.split(known, np.flatnonzero(np.diff(known) > 2) + 1):
+    for run in runs(chosen.map(order)):
         length = run[-1] - run[0] + 1
         pieces = _stretches(length)
         bounds = [round(i * length / pieces) for i in range(1, pieces)]
