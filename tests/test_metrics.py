@@ -262,7 +262,7 @@ def test_weights_are_those_of_the_class_of_each_color(photos):
     centers = bins.gamut_centers()
     table = bins.encoding_table(centers)
     rows = bins.table_rows(torch.from_numpy(color.load_ab(truth)))
-    expected = bins.class_weights(bins.prior(rows, table))[table.argmax(dim=1)]
+    expected = bins.class_weights(bins.prior(bins.count(rows), table))[table.argmax(dim=1)]
     np.testing.assert_allclose(bins.color_weights(truth).ravel(), expected.numpy(), rtol=1e-4)
 
 

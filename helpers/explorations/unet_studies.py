@@ -38,8 +38,8 @@ STEPS = {
     "photos as they are": {"changes": "none"},
     "photos cropped and lit otherwise, too": {"changes": "all"},
     "weights not averaged": {"average": None},
-    "no look at the whole picture": {"context": False},
 }
+PRETRAINED = {"pretrained": True, "from nothing": False}
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the training places
 RENDERED = 600  # rendered streets for the study of image sizes
 SIZES = ((112, 88), (224, 176), (448, 352))  # width and height of an image, pixels
@@ -74,7 +74,7 @@ class Base:
 def base(run: Run, prepared: PreparedSet) -> Base:
     """The studies of a run: its photos, and the recipe that each study changes in one thing."""
     size = {"batches": run.profile.unet_study_batches, "widths": run.profile.unet_study_widths}
-    recipe = replace(STREET_UNET, **size, seed=run.seed, changes=CHANGES)
+    recipe = replace(STREET_UNET, **size, seed=run.seed, changes=CHANGES, sizes=())
     return Base(run, prepared, groups(prepared), recipe)
 
 
@@ -120,8 +120,19 @@ def by_step(studies: Base, elsewhere: PreparedSet | None = None) -> pd.DataFrame
 
 
 def _with_elsewhere(studies: Base, elsewhere: PreparedSet) -> Fitted:
-    photos = replace(studies.photos, extra=groups(elsewhere).train)
+    photos = replace(studies.photos, extra=(groups(elsewhere).train,))
     return studies.train("with elsewhere", photos)
+
+
+def by_pretraining(studies: Base) -> pd.DataFrame:
+    """An encoder that knows ImageNet against the same one from nothing: as many batches, seeds."""
+    colors, lightness = {}, studies.prepared.lightness[studies.test]
+    seeds = range(studies.run.seed, studies.run.seed + studies.run.profile.head_seeds)
+    for name, pretrained in PRETRAINED.items():
+        fits = [studies.train(name, pretrained=pretrained, seed=seed) for seed in seeds]
+        colors[name] = [predict(fitted.model, lightness) for fitted in fits]
+    found = evaluation.evaluate(colors, studies.prepared, studies.test)
+    return table(found, dict.fromkeys(colors, "pretrained")).assign(seeds=len(seeds))
 
 
 def by_photos(studies: Base) -> pd.DataFrame:
@@ -190,6 +201,7 @@ def everything(studies: Base, elsewhere: PreparedSet | None) -> dict[str, pd.Dat
     found = {
         "heads": by_head(studies),
         "steps": by_step(studies, elsewhere),
+        "pretraining": by_pretraining(studies),
         "photos": by_photos(studies),
         "widths": by_width(studies),
     }

@@ -34,14 +34,15 @@ def gamut_centers() -> Tensor:
     return torch.from_numpy(cells * STEP).float()
 
 
-def used_centers(ab: np.ndarray, share: float = 1e-5) -> Tensor:
-    """Centers (Q x 2, ab units) of the gamut's bins that hold at least `share` of the colors `ab`.
+def used_centers(counts: np.ndarray, share: float = 1e-5) -> Tensor:
+    """Centers (Q x 2, ab units) of the gamut's bins that hold at least `share` of some colors.
 
-    ab: stored colors (... x 2, uint8) of training photos.
+    counts: how often each stored color occurs, as in `count` (65536).
     """
-    cells = np.rint(color.load_ab(ab).reshape(-1, 2) / STEP).astype(np.int64)
-    found, counts = np.unique(cells, axis=0, return_counts=True)
-    kept = torch.from_numpy(found[counts >= share * len(cells)] * STEP).float()
+    cells = (stored_colors() / STEP).round().long()
+    found, place = np.unique(cells.numpy(), axis=0, return_inverse=True)
+    held = np.bincount(place.ravel(), weights=counts, minlength=len(found))
+    kept = torch.from_numpy(found[held >= max(share * counts.sum(), 1e-12)] * STEP).float()
     gamut = {tuple(c) for c in gamut_centers().tolist()}
     return torch.stack([c for c in kept if tuple(c.tolist()) in gamut])
 
@@ -61,7 +62,12 @@ def soft_encode(ab: Tensor, centers: Tensor) -> Tensor:
 
 def encoding_table(centers: Tensor) -> Tensor:
     """`soft_encode` of every stored color: row 256 a + b (a, b in 0..255) of 65536 x Q."""
-    return torch.cat([soft_encode(part, centers) for part in _stored_colors().split(8192)])
+    return torch.cat([soft_encode(part, centers) for part in stored_colors().split(8192)])
+
+
+def stored_colors() -> Tensor:
+    """Every stored color in ab units: 65536 x 2, row 256 a + b."""
+    return torch.cartesian_prod(torch.arange(256.0), torch.arange(256.0)) - color.AB_OFFSET
 
 
 def table_rows(ab: Tensor) -> Tensor:
@@ -70,10 +76,14 @@ def table_rows(ab: Tensor) -> Tensor:
     return stored[..., 0] * 256 + stored[..., 1]
 
 
-def prior(rows: Tensor, table: Tensor) -> Tensor:
-    """Share of each bin (Q, sums to 1) over colors given as rows of `table`, soft-encoded."""
-    counts = torch.bincount(rows.flatten(), minlength=len(table)).double()
-    shares = counts @ table.double()
+def count(rows: Tensor) -> np.ndarray:
+    """How often each row of `encoding_table` occurs in `rows`: 65536 numbers."""
+    return torch.bincount(rows.flatten(), minlength=256 * 256).double().numpy()
+
+
+def prior(counts: np.ndarray, table: Tensor) -> Tensor:
+    """Share of each bin (Q, sums to 1) over colors, counted as in `count`, soft-encoded."""
+    shares = torch.from_numpy(counts) @ table.double()
     return (shares / shares.sum()).float()
 
 
@@ -118,13 +128,8 @@ def color_weights(truth: np.ndarray, mix: float = MIX) -> np.ndarray:
     return class_weights(prior, mix)[nearest].reshape(256, 256).numpy()
 
 
-def _stored_colors() -> Tensor:
-    """Every stored color in ab units: 65536 x 2, row 256 a + b."""
-    return torch.cartesian_prod(torch.arange(256.0), torch.arange(256.0)) - color.AB_OFFSET
-
-
 @functools.cache
 def _gamut_bins() -> tuple[Tensor, Tensor, Tensor]:
     """Every stored color (65536 x 2), the bins' centers (Q x 2), each color's nearest bin."""
-    stored, centers = _stored_colors(), gamut_centers()
+    stored, centers = stored_colors(), gamut_centers()
     return stored, centers, torch.cdist(stored, centers).argmin(dim=1)

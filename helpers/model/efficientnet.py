@@ -65,7 +65,7 @@ class Conv(nn.Sequential):
 
 
 class Block(nn.Module):
-    """Inverted residual (Sandler et al., MobileNetV2, 2018): widen, filter each channel, project."""
+    """Inverted residual (Sandler et al., MobileNetV2, 2018): widen, filter channels, project."""
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int, expansion: int):
         super().__init__()

@@ -6,14 +6,17 @@ for comparison. Shapes: B photos of H x W, chroma at half size h x w, Q bins; ab
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from . import bins
-from .street_unet import WIDTHS, Block, OperatingPoint, StreetUnet, ab_at_half, halve, to_size
+from .efficientnet import pretrained as of_imagenet
+from .street_unet import WIDTHS, OperatingPoint, StreetUnet, ab_at_half, halve, to_size
 
 HEADS = ("bins", "l2", "l1")
 SCALE = 50.0  # ab units that a regression's output of 1 stands for
+AT_ONCE = 100  # photos whose colors are counted at once
 
 
 class Regression(StreetUnet):
@@ -29,32 +32,43 @@ class Regression(StreetUnet):
 
 def new_model(
     stored: Sequence[Tensor],
+    shares: Sequence[float] | None = None,
     dropout: float = 0.1,
     widths: Sequence[int] = WIDTHS,
     head: str = "bins",
-    context: bool = True,
+    pretrained: bool = True,
 ) -> StreetUnet:
     """A fresh network whose bins and prior are those of the training photos.
 
-    stored: ab of the photos as stored (uint8, N x H x W x 2), one tensor a set. head: one of
-    HEADS. It predicts the prior at first; a regression predicts the mean color. context: whether
-    blocks are scaled by the whole picture. Raises ValueError for an unknown head.
+    stored: ab of the photos as stored (uint8, N x H x W x 2), one array a set. shares: of each set
+    in a batch, by default that of its colors. head: one of HEADS. It predicts the prior at first;
+    a regression predicts the mean color. pretrained: whether the encoder begins with the weights
+    of ImageNet, or with random ones. Raises ValueError for an unknown head.
     """
     if head not in HEADS:
         raise ValueError(f"no head {head!r}: take one of {', '.join(HEADS)}")
-    half = torch.cat([halve(ab).permute(0, 2, 3, 1).reshape(-1, 2) for ab in stored])
-    centers = bins.used_centers((half + 128).round().to(torch.uint8).numpy())
-    prior = bins.prior(bins.table_rows(half), bins.encoding_table(centers))
+    counts = np.stack([_counts(ab) for ab in stored])
+    if shares is not None:
+        counts = counts / counts.sum(axis=1, keepdims=True) * np.array(shares)[:, None]
+    counts = counts.sum(axis=0) / counts.sum()
+    centers = bins.used_centers(counts)
+    prior = bins.prior(counts, bins.encoding_table(centers))
     kind = StreetUnet if head == "bins" else Regression
     model = kind(centers, prior, widths, dropout)
-    if not context:
-        for block in filter(lambda layer: isinstance(layer, Block), model.modules()):
-            block.gate = None
-    start = prior.clamp_min(1e-6).log() if head == "bins" else half.mean(dim=0) / SCALE
+    if pretrained:
+        model.encoder.load_state_dict(of_imagenet("lite0").encoder.state_dict())
+    mean = torch.from_numpy(counts).float() @ bins.stored_colors()
+    start = prior.clamp_min(1e-6).log() if head == "bins" else mean / SCALE
     with torch.no_grad():
         model.head.bias.copy_(start)
         model.head.weight.mul_(0.1)
     return model
+
+
+def _counts(ab: Tensor) -> np.ndarray:
+    """How often each stored color occurs at half size: 65536, row 256 a + b."""
+    parts = torch.as_tensor(ab).split(AT_ONCE)
+    return sum(bins.count(bins.table_rows(halve(part).permute(0, 2, 3, 1))) for part in parts)
 
 
 def at_half(model: StreetUnet, lightness: Tensor, point: OperatingPoint | None = None) -> Tensor:

@@ -1,10 +1,9 @@
 """`StreetUnet`, the network that colors streets, its operating points, and its file of weights.
 
 The network reads lightness and returns, at half size, a distribution over ab bins per pixel. It is
-a U-Net (Ronneberger et al., 2015) of residual blocks. Lightness is folded 2 x 2 into channels,
-which loses nothing at a quarter of the cost, then halved three times. At the two smallest sizes a
-summary of the whole picture scales each block (squeeze and excitation, Hu et al., 2018), since the
-color of a wall depends on the light of the whole scene.
+a U-Net (Ronneberger et al., 2015) whose left half is an encoder pretrained on ImageNet
+(`efficientnet`): what a tree, a road or a sky is, it knows from 1.3 million photos, and training
+here only has to learn what color they have. The right half merges its five sizes of features.
 
 The logits are those of the plain posterior p(bin | lightness). Training gives rare bins larger
 weights (`bins.class_weights`), and an `OperatingPoint` sets how much of that weighting a
@@ -27,80 +26,55 @@ from torch import Tensor, nn
 
 from .. import paths
 from . import bins
+from .efficientnet import Conv, Encoder
 
-FORMAT = "streetside-colorization/street_unet/1"
-WIDTHS = (32, 64, 128, 192)
+FORMAT = "streetside-colorization/street_unet/2"
+WIDTHS = (32, 48, 64, 128)  # of the decoder, from its largest size to its smallest
 WIDEST, MOST_BINS = 1024, 4096  # a file that claims more is refused
 MALFORMED = (LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError)
 
 
-def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution without bias, then batch norm."""
-    layer = nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs))
+class Merge(nn.Module):
+    """Features of a smaller size, enlarged, with those of the encoder: to `outputs` channels."""
 
-
-class Block(nn.Module):
-    """x + scale(x) * conv(relu(conv(x))), then ReLU; C x h x w stays C x h x w."""
-
-    def __init__(self, width: int, gated: bool, dropout: float):
+    def __init__(self, below: int, across: int, outputs: int, dropout: float):
         super().__init__()
-        self.first, self.second = conv(width, width), conv(width, width)
-        self.drop = nn.Dropout2d(dropout)
-        nn.init.zeros_(self.second[1].weight)  # the block starts as the identity
-        self.gate = None
-        if gated:
-            self.gate = nn.Sequential(
-                nn.Linear(width, width // 4), nn.ReLU(), nn.Linear(width // 4, width), nn.Sigmoid()
-            )
+        self.layers = nn.Sequential(
+            *(Conv(below + across, outputs, 3), nn.ReLU(), nn.Dropout2d(dropout)),
+            *(Conv(outputs, outputs, 3), nn.ReLU()),
+        )
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.second(self.drop(F.relu(self.first(x))))
-        if self.gate is not None:
-            y = y * self.gate(x.mean(dim=(2, 3)))[:, :, None, None]
-        return F.relu(x + y)
+    def forward(self, below: Tensor, across: Tensor) -> Tensor:
+        enlarged = F.interpolate(below, size=across.shape[-2:], mode="nearest")
+        return self.layers(torch.cat([enlarged, across], dim=1))
 
 
 class StreetUnet(nn.Module):
-    """Lightness (B x 1 x H x W, L / 100 in 0..1) to logits (B x Q x h x w) over ab bins."""
+    """Lightness (B x 1 x H x W, L / 100 in 0..1) to logits (B x Q x h x w) over ab bins.
+
+    widths: channels of the decoder at 1/2, 1/4, 1/8 and 1/16 of the size. dropout: share of the
+    decoder's channels left out in training.
+    """
 
     def __init__(self, centers: Tensor, prior: Tensor, widths=WIDTHS, dropout: float = 0.1):
         super().__init__()
         self.widths = tuple(widths)
         self.register_buffer("centers", centers.float())
         self.register_buffer("prior", prior.float())
-        w1, w2, w3, w4 = self.widths
-        self.stem = conv(4, w1)
-        self.down1 = conv(w1, w2, 2, 2)
-        self.down2 = conv(w2, w3, 2, 2)
-        self.down3 = conv(w3, w4, 2, 2)
-        self.level1 = nn.Sequential(conv(w1, w1), nn.ReLU())
-        self.level2 = nn.Sequential(Block(w2, False, 0))
-        self.level3 = nn.Sequential(Block(w3, True, dropout), Block(w3, True, dropout))
-        self.bottom = nn.Sequential(Block(w4, True, dropout), Block(w4, True, dropout))
-        self.up3, self.up2, self.up1 = conv(w4, w3, 1), conv(w3, w2, 1), conv(w2, w1, 1)
-        self.merge3 = nn.Sequential(Block(w3, True, dropout))
-        self.merge2 = nn.Sequential(Block(w2, False, 0))
-        self.merge1 = nn.Sequential(Block(w1, False, 0))
-        self.head = nn.Conv2d(w1, len(centers), 1)
+        self.encoder = Encoder("lite0")
+        below = [*self.widths[1:], self.encoder.channels[-1]]
+        self.merges = nn.ModuleList(
+            Merge(*sizes, dropout) for sizes in zip(below, self.encoder.channels, self.widths)
+        )
+        self.head = nn.Conv2d(self.widths[0], len(centers), 1)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, lightness: Tensor) -> Tensor:
-        height, width = lightness.shape[-2:]
-        x = F.pad(lightness, (0, -width % 16, 0, -height % 16), mode="replicate")
-        x = F.pixel_unshuffle(x * 4 - 2, 2).contiguous(memory_format=torch.channels_last)
-        x1 = self.level1(F.relu(self.stem(x)))
-        x2 = self.level2(F.relu(self.down1(x1)))
-        x3 = self.level3(F.relu(self.down2(x2)))
-        y = self.bottom(F.relu(self.down3(x3)))
-        y = self.merge3(F.relu(x3 + enlarge(self.up3(y))))
-        y = self.merge2(F.relu(x2 + enlarge(self.up2(y))))
-        y = self.merge1(F.relu(x1 + enlarge(self.up1(y))))
-        return self.head(y)[..., : (height + 1) // 2, : (width + 1) // 2]
-
-
-def enlarge(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="nearest")
+        x = (2 * lightness - 1).expand(-1, 3, -1, -1)
+        *features, y = self.encoder(x.contiguous(memory_format=torch.channels_last))
+        for merge, across in zip(reversed(self.merges), reversed(features)):
+            y = merge(y, across)
+        return self.head(y)
 
 
 @dataclass(frozen=True)

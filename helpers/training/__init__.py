@@ -12,9 +12,10 @@ from .headline import (
     street_unets,
 )
 from .loop import Fitted, fit
-from .recipe import PUBLISHED, STREET_UNET, TRAINED, Recipe
+from .recipe import FINE_TUNED, PUBLISHED, STREET_UNET, TRAINED, Recipe
 
 __all__ = [
+    "FINE_TUNED",
     "PUBLISHED",
     "STREET_UNET",
     "TRAINED",

@@ -11,24 +11,26 @@ from filelock import FileLock
 from safetensors.torch import save_file
 
 from .. import paths, preprocessing
-from ..model import ColorizeCNN
+from ..model import ColorizeCNN, street_unet
 from ..model.predict import usable_device
 from . import devices, headline, operating
 from .batches import Photos
 from .headline import moving_average
 from .loop import Fitted, fit
-from .recipe import PUBLISHED, STREET_UNET, TRAINED, Recipe
+from .recipe import FINE_TUNED, PUBLISHED, STREET_UNET, TRAINED, Recipe
 
 FORMAT = "streetside-colorization/colorize_cnn/1"
-RECIPES = {"colorize_cnn": TRAINED, "published": PUBLISHED, "street_unet": STREET_UNET}
+RECIPES = {"street_unet": FINE_TUNED, "colorize_cnn": TRAINED, "published": PUBLISHED}
 LAST = 10  # batches whose mean loss is printed
 
 EPILOG = """models:
+  street_unet   the network of data/weights; python -m helpers.colorize --weights uses what it
+                writes. By default the shipped weights learn your photos, too, in ten minutes on
+                2 cores (300 batches). --from-scratch begins with an encoder that knows ImageNet
+                and nothing of colors (2,500 batches, an hour)
   colorize_cnn  the report's network until validation stops improving (learning rate 1e-3, at
                 most 60 epochs); its weights load into helpers.model.ColorizeCNN
   published     the same network by the report's recipe (learning rate 1e-5, 375 batches)
-  street_unet   the network of data/weights (6,000 batches, about an hour on 2 cores; with
-                --batches 400 four minutes); python -m helpers.colorize --weights uses it
 
 several processes:
   torchrun --nproc-per-node=2 -m helpers.training synthetic --batch-size 8 --output new.safetensors
@@ -84,10 +86,11 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("data", metavar="DATA", help="synthetic, streetview, or a folder of photos")
-    add("--extra", metavar="FOLDER", help="further photos, for training only")
+    add("--extra", metavar="FOLDER", nargs="+", default=[],
+        help="further photos, for training only; street_unet takes several folders")  # fmt: skip
     add("--output", required=True, type=paths.output_file, metavar="FILE",
         help="the .safetensors file to write")  # fmt: skip
-    add("--model", choices=list(RECIPES), default="colorize_cnn", help="default: colorize_cnn")
+    add("--model", choices=list(RECIPES), default="street_unet", help="default: street_unet")
     length = made.add_mutually_exclusive_group()
     length.add_argument("--batches", type=whole_number, metavar="N", help="end after N batches")
     length.add_argument("--epochs", type=whole_number, metavar="N", help="end after N epochs")
@@ -103,28 +106,34 @@ def parser() -> argparse.ArgumentParser:
     add("--bfloat16", action="store_true", help="16 bits in most products: faster, less exact")
     unet = made.add_argument_group("of street_unet")
     add = unet.add_argument
-    recipe = STREET_UNET
-    add("--weight-decay", type=share, metavar="W", help=f"of AdamW ({recipe.weight_decay})")
+    add("--from-scratch", action="store_true", help="do not begin with the shipped weights")
+    add("--weight-decay", type=share, metavar="W", help="of AdamW")
     add("--average", type=share, metavar="A",
-        help=f"what the average of the weights keeps per batch ({recipe.average})")  # fmt: skip
-    add("--extra-share", type=share, metavar="E",
-        help=f"share of a batch from the extra photos ({recipe.extra_share})")  # fmt: skip
-    add("--dropout", type=share, metavar="D", help=f"share of channels left out ({recipe.dropout})")
+        help="what the average of the weights keeps per batch")  # fmt: skip
+    add("--extra-shares", type=share, nargs="+", metavar="E",
+        help="share of a batch from each folder of extra photos "
+        f"({' '.join(map(str, STREET_UNET.extra_shares))})")  # fmt: skip
+    add("--dropout", type=share, metavar="D", help="share of channels left out, --from-scratch")
     return made
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
     """The recipe that the options describe."""
-    names = ("rate", "weight_decay", "average", "extra_share", "dropout")
+    recipe = RECIPES[options.model]
+    if options.model == "street_unet" and options.from_scratch:
+        recipe = STREET_UNET
+    names = ("rate", "weight_decay", "average", "dropout")
     changes = {name: getattr(options, name) for name in names}
     changes = {name: value for name, value in changes.items() if value is not None}
+    if options.extra_shares:
+        changes["extra_shares"] = tuple(options.extra_shares)
     if options.batches or options.epochs:
         changes |= {"batches": options.batches, "epochs": options.epochs}
     if options.batches:
         changes["patience"] = None
     size = options.batch_size * devices.ranks()
     changes |= {"batch_size": size, "seed": options.seed, "bfloat16": options.bfloat16}
-    return replace(RECIPES[options.model], **changes)
+    return replace(recipe, **changes)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -152,14 +161,21 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def prepared_sets(options: argparse.Namespace) -> list[preprocessing.PreparedSet]:
-    """The prepared set of the photos; for `street_unet` that of the extra ones apart.
+    """The prepared set of the photos; for `street_unet` those of the extra folders apart.
 
-    Of extra photos, `street_unet` uses the training stretches only, so that others can test it.
+    `street_unet` sees photos as large as they are, up to LARGE. Of extra photos it uses the
+    training stretches only, so that others can test it. Raises ValueError for two folders of
+    extra photos and another network.
     """
     if options.model != "street_unet":
-        return [preprocessing.prepare(options.data, options.images, options.extra)]
-    found = [preprocessing.prepare(options.data, options.images)]
-    return found + ([preprocessing.prepare(options.extra)] if options.extra else [])
+        if len(options.extra) > 1:
+            raise ValueError(f"{options.model} takes one folder of --extra: put the photos in one")
+        return [preprocessing.prepare(options.data, options.images, *options.extra)]
+    limits = [(options.data, options.images), *((folder, None) for folder in options.extra)]
+    return [
+        preprocessing.prepare(data, images, size=headline.training_size(data, images))
+        for data, images in limits
+    ]
 
 
 def set_threads(wanted: int | str | None) -> None:
@@ -192,10 +208,16 @@ def train_report(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
 def train_street(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
     """Train `street_unet`, choose its operating points, and write its weights."""
     photos = headline.groups(*sets)
-    fitted = fit(recipe, photos.train, photos.validation, photos.extra, kept, device, "street_unet")
+    model, began = None, None
+    if not options.from_scratch:
+        model, began, _ = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
+    fitted = fit(
+        *(recipe, photos.train, photos.validation, photos.extra, kept, device, "street_unet"),
+        build=model and (lambda: model),
+    )
     if devices.rank() == 0:
         points = operating.choose([headline.held_out(fitted, photos)])
-        headline.write(options.output, fitted, photos, recipe, sets, points)
+        headline.write(options.output, fitted, photos, recipe, sets, points, began=began)
     return fitted
 
 

@@ -1,6 +1,8 @@
 """Batches: stored photos, the order in which they come, and augmentation."""
 
 import functools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..preprocessing import PreparedSet
+
+ROOM = 1.3  # how much larger than a batch its photos are before they are cropped
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,6 @@ class Photos:
         return Photos(lightness.to(device), ab.to(device), hashes=self.hashes)
 
 
-def join(groups: list[Photos]) -> Photos | None:
-    """Several groups of photos as one, copied into memory; None for none."""
-    if not groups:
-        return None
-    parts = zip(*(photos.take(slice(None)) for photos in groups))
-    hashes = sum((photos.hashes for photos in groups), ())
-    return Photos(*(torch.cat(part) for part in parts), hashes=hashes)
-
-
 def order(number: int, size: int, photos: int, seed: int) -> np.ndarray:
     """Positions of the photos in batch `number` (from 0) of shuffled passes.
 
@@ -72,27 +67,60 @@ def _shuffled(turn: int, photos: int, seed: int) -> np.ndarray:
     return np.random.default_rng([seed, turn]).permutation(photos)
 
 
-def draw(photos: Photos, extra: Photos | None, few: int, size: int) -> tuple[Tensor, Tensor]:
-    """Random stored photos: `few` of the extra ones and the rest of `size` from `photos`."""
-    few = few if extra else 0
-    picked = [(photos, size - few), (extra, few)] if few else [(photos, size)]
-    pairs = [p.take(torch.randint(len(p), (count,)).cpu().numpy()) for p, count in picked]
-    return tuple(torch.cat(parts) for parts in zip(*pairs))
+def draw(sets: Sequence[Photos], counts: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+    """Random stored photos, with replacement: so many of each set."""
+    picked = [(photos, count) for photos, count in zip(sets, counts) if count]
+    return [p.take(torch.randint(len(p), (count,)).cpu().numpy()) for p, count in picked]
 
 
-def vary(lightness: Tensor, ab: Tensor, changes: str) -> tuple[Tensor, Tensor]:
+def fitted(lightness: Tensor, target: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Photos (B x 1 x H x W) and target (B x C x h x w), cut and shrunk for batches of `size`.
+
+    size: height and width of the batch. A random part as wide or as high as the photo, with the
+    shape of `size`, is averaged down to at most ROOM times `size`, so that `vary` can still crop.
+    Photos of that size come back as they are.
+    """
+    height, width = lightness.shape[-2:]
+    if (height, width) == tuple(size):
+        return lightness, target
+    cell = min(height / size[0], width / size[1])
+    part = cell * size[0] / height, cell * size[1] / width  # shares of height and width
+    start = [float(torch.rand(1)) * (1 - share) for share in part]
+    enlarged = min(ROOM, max(cell, 1))
+
+    def cut(x: Tensor) -> Tensor:
+        sides = x.shape[-2:]
+        first = [round(s * n) for s, n in zip(start, sides)]
+        last = [f + max(1, round(p * n)) for f, p, n in zip(first, part, sides)]
+        shrink = [n / of for n, of in zip(sides, (height, width))]
+        goal = [max(1, round(n * s * enlarged)) for n, s in zip(size, shrink)]
+        x = x[..., first[0] : last[0], first[1] : last[1]]
+        return F.interpolate(x, size=goal, mode="bilinear", antialias=True)
+
+    return cut(lightness), cut(target)
+
+
+def vary(
+    lightness: Tensor, ab: Tensor, changes: str, size: tuple[int, int] | None = None
+) -> tuple[Tensor, Tensor]:
     """Augmentation: the same photos mirrored, cropped (to 0.6 or more a side) and relit.
 
     lightness: B x 1 x H x W, 0..255. ab: B x C x h x w in any unit; it moves with the crop and
     keeps its values. "none" returns what was given, "mirror" flips every other photo, "all" also
-    crops and changes gamma, contrast, offset and grain. Random numbers are PyTorch's global ones.
+    crops and changes gamma, contrast, offset and grain. size: height and width of the lightness
+    that is returned, where they differ; ab keeps its proportion. Random numbers are PyTorch's
+    global ones.
     """
     count = len(lightness)
-    if changes == "none":
-        return lightness, ab
-    if changes == "mirror":
-        turned = (torch.rand(count) < 0.5)[:, None, None, None]
-        return tuple(torch.where(turned, x.flip(-1), x) for x in (lightness, ab))
+    size = size or tuple(lightness.shape[-2:])
+    ratio = ab.shape[-1] / lightness.shape[-1]
+    small = [math.ceil(round(ratio, 1) * side) for side in size]  # halves round up
+
+    if changes != "all":
+        if changes == "mirror":
+            turned = (torch.rand(count) < 0.5)[:, None, None, None]
+            lightness, ab = (torch.where(turned, x.flip(-1), x) for x in (lightness, ab))
+        return _resized(lightness, size), _resized(ab, small)
 
     def spread(*shape: int) -> Tensor:
         return 2 * torch.rand(count, *shape) - 1
@@ -105,11 +133,17 @@ def vary(lightness: Tensor, ab: Tensor, changes: str) -> tuple[Tensor, Tensor]:
     crop[:, 1, 1] = down
     crop[:, 0, 2], crop[:, 1, 2] = (1 - across) * spread(), (1 - down) * spread()
 
-    def cut(x: Tensor) -> Tensor:
-        grid = F.affine_grid(crop, [count, 1, *x.shape[2:]], align_corners=False)
+    def cut(x: Tensor, size: Sequence[int]) -> Tensor:
+        grid = F.affine_grid(crop, [count, 1, *size], align_corners=False)
         return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
-    x = cut(lightness / 255).clamp(0, 1) ** torch.exp(0.35 * spread(1, 1, 1))
+    x = cut(lightness / 255, size).clamp(0, 1) ** torch.exp(0.35 * spread(1, 1, 1))
     x = (x - 0.5) * torch.exp(0.2 * spread(1, 1, 1)) + 0.5 + 0.06 * spread(1, 1, 1)
     grain = 0.02 * torch.rand(count, 1, 1, 1) * torch.randn_like(x)
-    return 255 * (x + grain).clamp(0, 1), cut(ab)
+    return 255 * (x + grain).clamp(0, 1), cut(ab, small)
+
+
+def _resized(x: Tensor, size: Sequence[int]) -> Tensor:
+    if tuple(x.shape[-2:]) == tuple(size):
+        return x
+    return F.interpolate(x, size=tuple(size), mode="bilinear", antialias=True)

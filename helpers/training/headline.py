@@ -1,19 +1,23 @@
 """The training runs that the report shows: `published`, `colorize_cnn` and `street_unet`."""
 
+import math
 import platform
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from .. import color
 from ..model import street_unet as network
 from ..model.street_unet import OperatingPoint, StreetUnet, halve
+from ..photos import sources
 from ..preprocessing import PreparedSet
 from ..results import Run
 from . import devices, operating
-from .batches import Photos, join
+from .batches import Photos
 from .loop import Fitted, fit
 from .recipe import PUBLISHED, STREET_UNET, TRAINED, Recipe
 
@@ -21,6 +25,8 @@ from .recipe import PUBLISHED, STREET_UNET, TRAINED, Recipe
 # of 0.63 against 0.62 on rendered streets, 0.43 against 0.38 and 0.62 against 0.60 on 600 and
 # 1,400 thumbnails. The shipped weights, trained far longer, had both.
 CHANGES = "mirror"
+LARGE = 256 * 256  # pixels of the largest photos that `street_unet` learns from
+LOOKED_AT = 100  # photos whose size is asked
 
 
 def published(run: Run, prepared: PreparedSet, seed: int) -> Fitted:
@@ -47,29 +53,28 @@ def _headline(run: Run, prepared: PreparedSet, recipe: Recipe, validation, name:
 
 @dataclass(frozen=True)
 class Groups:
-    """The photos that one training of `street_unet` uses; `extra` is None if there are none."""
+    """The photos that one training of `street_unet` uses; `extra` holds further sets."""
 
     train: Photos
-    extra: Photos | None
+    extra: tuple[Photos, ...]
     validation: Photos
 
 
-def groups(main: PreparedSet, extra: PreparedSet | None = None) -> Groups:
-    """Training and validation photos of `main`, and the training photos of `extra`.
+def groups(main: PreparedSet, *extra: PreparedSet) -> Groups:
+    """Training and validation photos of `main`, and the training photos of each set of `extra`.
 
-    Photos that `main` itself marks as extra count as such. Raises ValueError if `main` has no
-    training or no validation photos.
+    Photos that `main` itself marks as extra are a set of their own. Raises ValueError if `main`
+    has no training or no validation photos.
     """
     own = ~main.photos.extra.to_numpy()
     train = (main.photos.split == "train").to_numpy()
     ours = Photos.of(main, np.flatnonzero(train & own))
     others = [Photos.of(main, np.flatnonzero(train & ~own))]
-    if extra is not None:
-        others.append(Photos.of(extra, "train"))
+    others += [Photos.of(prepared, "train") for prepared in extra]
     validation = Photos.of(main, "validation")
     if not (len(ours) and len(validation)):
         raise ValueError(f"{main.name} has no training or no validation photos: give more places")
-    return Groups(ours, join([photos for photos in others if len(photos)]), validation)
+    return Groups(ours, tuple(x for x in others if len(x)), validation)
 
 
 @dataclass(frozen=True)
@@ -106,10 +111,30 @@ def street_unets(run: Run, folds: dict[int, PreparedSet]) -> dict[int, Trained]:
     return found
 
 
+def training_size(data: str | Path, images: int | None = None) -> tuple[int, int]:
+    """Width and height at which `street_unet` learns from a source of photos.
+
+    As large as nearly all of its photos are and with their shape, up to LARGE pixels, in steps of
+    28 x 22, on which the split looks for doubles.
+    """
+    if data in ("synthetic", "streetview"):
+        return color.SIZE
+    photos = sources.gather(data, images).photos
+    sizes = []
+    for photo in photos[:: -(-len(photos) // LOOKED_AT)]:
+        with suppress(OSError, ValueError), Image.open(photo.path) as image:
+            sizes.append(image.size)
+    width, height = np.quantile(sizes or [color.SIZE], 0.1, axis=0)
+    scale = min(1, math.sqrt(LARGE / (width * height)))
+    return tuple(
+        max(4, int(side * scale / cell)) * cell for side, cell in ((width, 28), (height, 22))
+    )
+
+
 def _street_unet(run: Run, prepared: PreparedSet, seed: int) -> tuple[Groups, Recipe, Fitted]:
     name, profile = f"street_unet-seed{seed}", run.profile
     size = {"batches": profile.unet_batches, "widths": profile.unet_widths}
-    recipe = replace(STREET_UNET, **size, seed=seed, changes=CHANGES)
+    recipe = replace(STREET_UNET, **size, seed=seed, changes=CHANGES, sizes=())
     kept = run.folder / "checkpoints" / f"{name}.pt"
     photos, label = groups(prepared), f"street_unet, seed {seed}"
     return photos, recipe, fit(
@@ -131,19 +156,23 @@ def write(
     sets: list[PreparedSet],
     points: dict[str, OperatingPoint],
     chosen_with: list[str] = (),
+    began: dict | None = None,
 ) -> None:
     """Write the weights of `street_unet` with its operating points and its origin.
 
     sets: the prepared sets of the photos, the main one first. chosen_with: the keys of the
-    training runs whose validation photos chose the points; by default its own.
+    training runs whose validation photos chose the points; by default its own. began: the meta of
+    the weights that this training began with, whose photos count as its own.
     """
-    used = photos.train.hashes + (photos.extra.hashes if photos.extra else ())
+    used = sum((x.hashes for x in (photos.train, *photos.extra)), ())
+    before = began or {}
     meta = {
         "data": [prepared.name for prepared in sets],
         "geometry": {name: sets[0].manifest[name] for name in ("size", "factor")},
         "training_mean_ab": halve(photos.train.take(slice(None))[1]).mean(dim=(0, 2, 3)).tolist(),
-        "training_photos": list(used),
-        "validation_photos": list(photos.validation.hashes),
+        "training_photos": [*before.get("training_photos", ()), *used],
+        "validation_photos": [*before.get("validation_photos", ()), *photos.validation.hashes],
+        "began_with": before.get("key") or ("ImageNet" if recipe.pretrained else None),
         "points_chosen_with": list(chosen_with) or [fitted.key],
         "recipe": asdict(recipe),
         "seconds": round(fitted.seconds),

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def fit(
     recipe: Recipe,
     train: Photos,
     validation: Photos | None = None,
-    extra: Photos | None = None,
+    extra: Sequence[Photos] = (),
     path: str | Path | None = None,
     device: str | torch.device = "cpu",
     label: str = "",
@@ -70,14 +70,14 @@ def fit(
 ) -> Fitted:
     """Train a network; resume or load the training run whose checkpoint is at `path`.
 
-    extra: further photos, see `Recipe.extra_share`. build: returns the network, where it is not
-    the recipe's own. log: further numbers of output and target, kept for each batch. A
+    extra: further sets of photos, see `Recipe.extra_shares`. build: returns the network, where it
+    is not the recipe's own. log: further numbers of output and target, kept for each batch. A
     checkpoint of another recipe, other photos or other code is not used. Ctrl-C saves and raises
     KeyboardInterrupt; a kill loses the last seconds. Under torchrun all processes call this alike.
     Raises ValueError for no photos, for patience without validation photos, or for processes
     that differ; FloatingPointError when the loss is not finite.
     """
-    for photos in (train, validation, extra):
+    for photos in (train, validation, *extra):
         if photos is not None and not len(photos):
             raise ValueError("no photos to train or validate on: prepare more of them")
     if recipe.patience is not None and validation is None:
@@ -85,7 +85,7 @@ def fit(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         model = (build or _network(recipe, train, extra))().to(memory_format=torch.channels_last)
-        data = [x and checkpoint.fingerprint(x) for x in (train, validation, extra)]
+        data = [x and checkpoint.fingerprint(x) for x in (train, validation, *extra)]
         log = log or {}
         key = checkpoint.key(model, recipe=asdict(recipe), data=data, log=list(log))
         devices.check(recipe.batch_size, key)
@@ -102,7 +102,7 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
     average = None if recipe.average is None else averaged(model, recipe.average)
     optimizer = _optimizer(model, recipe)
     length, size = recipe.length(len(train)), recipe.batch_size
-    few = round(size * recipe.extra_share)
+    counts = recipe.counts(len(extra))
     history: list[list[float]] = []  # loss and logged numbers of each batch
     validated: list[tuple[int, float]] = []  # batches done, validation error
     best, seconds = None, 0.0
@@ -117,7 +117,7 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
         best, seconds = kept["best"], kept["seconds"]
     fresh: list[Tensor] = []  # rows of history that are still on the device
     if device.type != "cpu":
-        train, validation, extra = (x and x.on(device) for x in (train, validation, extra))
+        train, validation, *extra = (x and x.on(device) for x in (train, validation, *extra))
 
     def done() -> int:
         return len(history) + len(fresh)
@@ -132,18 +132,27 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
         torch.manual_seed(recipe.seed * 1_000_003 + number)
         with device:  # random numbers are drawn there, too
             if recipe.sampling == "passes":
-                stored = train.take(batches.order(number, size, len(train), recipe.seed))
+                drawn = [train.take(batches.order(number, size, len(train), recipe.seed))]
             else:
-                stored = batches.draw(train, extra, few, size)
-            lightness, target = stored[0][:, None].float(), learns.target(stored[1])
-            lightness, target = batches.vary(lightness, target, recipe.changes)
+                drawn = batches.draw([train, *extra], counts)
+            shape = tuple(drawn[0][0].shape[1:])
+            if recipe.sizes:
+                shape = recipe.sizes[int(torch.randint(len(recipe.sizes), ()))][::-1]
+            parts = [
+                batches.vary(
+                    *batches.fitted(stored[:, None].float(), learns.target(ab), shape),
+                    recipe.changes, shape,
+                )
+                for stored, ab in drawn
+            ]  # fmt: skip
+            lightness, target = (torch.cat(several) for several in zip(*parts))
         mine = devices.part(size)
         return learns.inputs(lightness)[mine], target[mine]
 
     def step(x: Tensor, y: Tensor) -> Tensor:
         """Take one step; loss and logged numbers before it."""
         for settings in optimizer.param_groups:
-            settings["lr"] = recipe.rate_at(done(), length)
+            settings["lr"] = settings["scale"] * recipe.rate_at(done(), length)
         optimizer.zero_grad()
         with torch.autocast(device.type, torch.bfloat16, recipe.bfloat16):
             output = net(x)
@@ -223,19 +232,25 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
     return Fitted(result.cpu().eval(), table, seconds, taken, taken * size, key)
 
 
-def _network(recipe: Recipe, train: Photos, extra: Photos | None) -> Callable[[], nn.Module]:
+def _network(recipe: Recipe, train: Photos, extra: Sequence[Photos]) -> Callable[[], nn.Module]:
     if recipe.network == "colorize_cnn":
         return lambda: ColorizeCNN(recipe.kernel_size, fast=True)
-    stored = [photos.take(slice(None))[1] for photos in (train, extra) if photos]
+    stored = [photos.take(slice(None))[1] for photos in (train, *extra)]
+    shares = recipe.counts(len(extra))
     return lambda: heads.new_model(
-        stored, recipe.dropout, recipe.widths, recipe.loss, recipe.context
+        stored, shares, recipe.dropout, recipe.widths, recipe.loss, recipe.pretrained
     )
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    kernels = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": kernels}, {"params": others, "weight_decay": 0}]
+    """AdamW that decays kernels only; the encoder of `street_unet` learns at its own rate."""
+    groups = []
+    for inside, scale in ((True, recipe.encoder_rate), (False, 1.0)):
+        own = [p for name, p in model.named_parameters() if name.startswith("encoder.") == inside]
+        kernels, others = [p for p in own if p.ndim > 1], [p for p in own if p.ndim <= 1]
+        groups.append({"params": kernels, "scale": scale})
+        groups.append({"params": others, "scale": scale, "weight_decay": 0})
+    groups = [group for group in groups if group["params"]]
     options = {"betas": (0.9, recipe.beta2), "weight_decay": recipe.weight_decay, "fused": True}
     return torch.optim.AdamW(groups, recipe.rate, **options)
 

@@ -1,7 +1,7 @@
 """Recipes: everything that decides how a network is trained."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,11 +33,14 @@ class Recipe:
     average: share of the running average of the weights that each batch keeps. The averaged
         weights are the result. None: the weights of the epoch that validated best, or the last.
     changes: augmentation, see `batches.vary`.
-    extra_share: share of a batch that comes from the extra photos.
+    sizes: width and height of the photos of a batch, drawn for each; none: those of the photos.
+    extra_shares: share of a batch that comes from each set of extra photos, where there is one.
     bfloat16: multiply with 16 bits, where PyTorch's autocast does.
     kernel_size: width of every kernel of `colorize_cnn`; the report used 3.
     weighted: of `street_unet`, whether rare bins weigh more in the loss (`losses.street_loss`).
-    widths, dropout, context: of `street_unet`, see `model.heads.new_model`.
+    pretrained: of `street_unet`, whether its encoder begins with the weights of ImageNet.
+    encoder_rate: of `street_unet`, the rate of its encoder relative to that of its decoder.
+    widths, dropout: of `street_unet`, see `model.heads.new_model`.
     """
 
     network: str = "colorize_cnn"
@@ -55,13 +58,15 @@ class Recipe:
     clip: float = math.inf
     average: float | None = None
     changes: str = "none"
-    extra_share: float = 0.0
+    sizes: tuple[tuple[int, int], ...] = ()
+    extra_shares: tuple[float, ...] = ()
     bfloat16: bool = False
     kernel_size: int = 3
     weighted: bool = True
     widths: tuple[int, ...] = WIDTHS
     dropout: float = 0.1
-    context: bool = True
+    pretrained: bool = True
+    encoder_rate: float = 0.4
 
     def __post_init__(self):
         known = LOSSES.get(self.network)
@@ -78,9 +83,11 @@ class Recipe:
                 raise ValueError(f"{name} is {getattr(self, name)}: give 1 or more")
         if not 0 < self.rate < math.inf:
             raise ValueError(f"the learning rate is {self.rate}: give a number above 0")
-        for name in ("weight_decay", "dropout", "extra_share"):
+        for name in ("weight_decay", "dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: give 0 or more, below 1")
+        if min(self.extra_shares, default=0) < 0 or not sum(self.extra_shares) < 1:
+            raise ValueError(f"extra shares {self.extra_shares}: give 0 or more, together below 1")
         if self.average is not None and not 0 <= self.average < 1:
             raise ValueError(f"average is {self.average}: give 0 or more, below 1")
 
@@ -92,6 +99,16 @@ class Recipe:
         """Batches done at the end of `epoch` (from 1) over so many photos."""
         return -(-epoch * photos // self.batch_size)
 
+    def counts(self, extra: int) -> list[int]:
+        """Photos of a batch that come from the main set and from each of `extra` others.
+
+        Raises ValueError if there are more sets than shares.
+        """
+        if extra > len(self.extra_shares):
+            raise ValueError(f"{extra} extra sets, {len(self.extra_shares)} shares: give each one")
+        few = [round(self.batch_size * share) for share in self.extra_shares[:extra]]
+        return [self.batch_size - sum(few), *few]
+
     def rate_at(self, batch: int, length: int) -> float:
         """Learning rate of a batch (from 0) out of `length`."""
         if not self.falling:
@@ -101,17 +118,19 @@ class Recipe:
 
 PUBLISHED = Recipe()
 TRAINED = Recipe(rate=1e-3, batches=None, epochs=60, patience=8)
-STREET_UNET = Recipe(  # made the shipped weights, with photos of Cambridge as extra ones
+STREET_UNET = Recipe(  # made the shipped weights: Manhattan, with Cambridge and landscapes
     network="street_unet",
     loss="bins",
-    rate=2e-3,
-    batches=6000,
+    rate=1.5e-3,
+    batches=2500,
     sampling="draws",
     falling=True,
-    weight_decay=0.05,
+    weight_decay=0.02,
     beta2=0.99,
     clip=5.0,
-    average=0.998,
+    average=0.995,
     changes="all",
-    extra_share=0.375,
+    sizes=((112, 88), (112, 88), (128, 128), (176, 144)),
+    extra_shares=(0.375, 0.1875),
 )
+FINE_TUNED = replace(STREET_UNET, rate=3e-4, batches=300)  # further, on a user's photos

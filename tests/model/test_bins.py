@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import color
 from helpers.model import bins
 
 CENTERS = bins.gamut_centers()
@@ -20,13 +19,14 @@ def test_the_gamut_has_261_bins_on_a_grid_of_ten():
 
 def test_used_bins_are_those_that_hold_enough_colors():
     ab = np.array([[0, 0]] * 96 + [[20, -30]] * 3 + [[-40, 40]], dtype=np.float32)
-    kept = bins.used_centers(color.store_ab(ab), share=0.02)
+    kept = bins.used_centers(bins.count(bins.table_rows(torch.from_numpy(ab))), share=0.02)
     assert sorted(map(tuple, kept.tolist())) == [(0, 0), (20, -30)]
 
 
 def test_a_color_outside_of_the_gamut_makes_no_bin():
     ab = np.array([[0, 0], [120, -120]], dtype=np.float32)
-    assert bins.used_centers(color.store_ab(ab), share=0).tolist() == [[0, 0]]
+    counts = bins.count(bins.table_rows(torch.from_numpy(ab)))
+    assert bins.used_centers(counts, share=0).tolist() == [[0, 0]]
 
 
 def test_soft_encoding_is_that_of_a_loop():
@@ -58,7 +58,7 @@ def test_the_table_holds_the_encoding_of_every_stored_color():
 def test_the_prior_is_the_mean_encoding():
     centers = CENTERS[::7]
     ab = torch.randint(-60, 60, (50, 2), generator=torch.Generator().manual_seed(0)).float()
-    prior = bins.prior(bins.table_rows(ab), bins.encoding_table(centers))
+    prior = bins.prior(bins.count(bins.table_rows(ab)), bins.encoding_table(centers))
     assert torch.allclose(prior, bins.soft_encode(ab, centers).mean(dim=0), atol=1e-6)
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from helpers.model import heads
-from helpers.model.street_unet import Block, OperatingPoint, posterior, to_size
+from helpers.model import efficientnet, heads
+from helpers.model.street_unet import OperatingPoint, posterior, to_size
 
 WIDTHS = (8, 8, 8, 8)
 
@@ -51,6 +51,15 @@ def test_photos_of_two_sets_count_as_those_of_one(ab):
     assert torch.allclose(together.prior, apart.prior)
 
 
+def test_the_prior_is_that_of_a_batch_with_its_shares_of_each_set(ab):
+    other = torch.full((1, 16, 24, 2), 128 + 40, dtype=torch.uint8)
+    mixed = heads.new_model([ab, other], [1, 3], widths=WIDTHS)
+    only = heads.new_model([other], widths=WIDTHS)
+    place = (mixed.centers[:, None] == only.centers).all(-1)
+    held = mixed.prior[place.any(1)].sum().item()
+    assert held == pytest.approx(0.75, abs=0.01)
+
+
 def test_only_the_gain_of_an_operating_point_changes_a_regression(ab, lightness):
     model = heads.new_model([ab], widths=WIDTHS, head="l1").eval()
     plain = heads.colors(model, lightness)
@@ -67,12 +76,13 @@ def test_a_temperature_divides_the_logits(ab, lightness):
     assert torch.allclose(found, to_size(mean, 16, 24), atol=1e-3)
 
 
-def test_without_context_no_block_depends_on_the_whole_picture(ab):
-    gated = [
-        sum(isinstance(b, Block) and b.gate is not None for b in model.modules())
-        for model in (heads.new_model([ab], context=c, widths=WIDTHS) for c in (True, False))
-    ]
-    assert gated == [5, 0]
+def test_a_fresh_network_knows_imagenet_unless_it_is_to_begin_from_nothing(ab):
+    known = efficientnet.pretrained("lite0").encoder.state_dict()
+    begun = heads.new_model([ab], widths=WIDTHS).encoder.state_dict()
+    nothing = heads.new_model([ab], widths=WIDTHS, pretrained=False).encoder.state_dict()
+    kernels = [name for name, value in known.items() if value.ndim == 4]
+    assert all(torch.equal(begun[name], value) for name, value in known.items())
+    assert not any(torch.equal(nothing[name], known[name]) for name in kernels)
 
 
 def test_an_unknown_head_is_refused(ab):

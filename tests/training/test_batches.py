@@ -1,15 +1,15 @@
 """Batches: every photo once a pass, extra photos by their share, and what augmentation keeps."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from training_samples import scenes
 
-from helpers.training import Photos
-from helpers.training.batches import draw, join, order, vary
+from helpers.training import STREET_UNET, Photos
+from helpers.training.batches import draw, fitted, order, vary
 
 
 def test_every_photo_comes_once_a_pass_and_passes_are_shuffled_anew():
@@ -25,7 +25,7 @@ def test_a_photo_is_drawn_with_its_own_colors_and_all_are():
     number = np.arange(0, 256, 5, dtype=np.uint8)[:, None, None]
     photos = Photos(number.repeat(4, 1).repeat(4, 2), number[..., None].repeat(2, 3))
     torch.manual_seed(0)
-    lightness, ab = draw(photos, None, 5, 300)
+    ((lightness, ab),) = draw([photos], [300])
     assert len(lightness) == 300
     assert torch.equal(lightness[:, 0, 0], ab[:, 0, 0, 0])
     assert len(lightness.unique()) == 52
@@ -33,17 +33,32 @@ def test_a_photo_is_drawn_with_its_own_colors_and_all_are():
 
 def test_extra_photos_have_their_share_of_a_batch():
     own, extra = (Photos(np.full((3, 4, 4), v, np.uint8), np.zeros((3, 4, 4, 2))) for v in (1, 2))
-    lightness, _ = draw(own, extra, 3, 8)
-    assert lightness[:, 0, 0].tolist() == [1] * 5 + [2] * 3
+    drawn = draw([own, extra], replace(STREET_UNET, batch_size=8, extra_shares=(0.375,)).counts(1))
+    assert [lightness[:, 0, 0].tolist() for lightness, _ in drawn] == [[1] * 5, [2] * 3]
+    with pytest.raises(ValueError, match="give each one"):
+        replace(STREET_UNET, extra_shares=()).counts(1)
 
 
-def test_joined_photos_keep_their_order_and_hashes():
-    first, second = scenes(2, hashes=("a", "b")), scenes(1, seed=1, hashes=("c",))
-    chosen = Photos(first.lightness, first.ab, np.array([1]), ("b",))
-    both = join([chosen, second])
-    assert both.hashes == ("b", "c") and len(both) == 2
-    assert np.array_equal(both.lightness[0], first.lightness[1])
-    assert join([]) is None
+@pytest.mark.parametrize("own", [(64, 64), (242, 252), (44, 56)])
+@pytest.mark.parametrize("size", [(44, 56), (40, 40)])
+@pytest.mark.parametrize("changes", ["none", "mirror", "all"])
+def test_photos_of_any_size_come_in_that_of_the_batch_with_their_colors(own, size, changes):
+    """Where lightness tells the color, it still does after cutting and shrinking."""
+    torch.manual_seed(2)
+    ramp = torch.linspace(50, 200, own[1]).expand(3, 1, *own)
+    cut = fitted(ramp, F.avg_pool2d(ramp, 2).expand(3, 2, *(n // 2 for n in own)), size)
+    lightness, ab = vary(*cut, changes, size)
+    assert lightness.shape == (3, 1, *size)
+    assert ab.shape == (3, 2, *(n // 2 for n in size))
+    pair = torch.stack([F.avg_pool2d(lightness, 2).flatten(), ab[:, 0].flatten()])
+    if changes != "all":
+        assert (pair[0] - pair[1]).abs().max() < 3
+    assert torch.corrcoef(pair)[0, 1] > 0.8
+
+
+def test_photos_of_the_size_of_the_batch_are_not_touched():
+    photo, ab = torch.rand(2, 1, 8, 12), torch.rand(2, 2, 4, 6)
+    assert all(x is y for x, y in zip(fitted(photo, ab, (8, 12)), (photo, ab)))
 
 
 def test_augmentation_moves_color_with_lightness():

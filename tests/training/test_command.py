@@ -75,7 +75,9 @@ def two_processes(folder, dies, *arguments, restarts=0):
 
 def test_weights_of_the_reports_network_load_into_it(photos, folder, capsys):
     output = folder / "new.safetensors"
-    command.main([str(photos), "--batches", "3", "--output", str(output)])
+    command.main(
+        [str(photos), "--model", "colorize_cnn", "--batches", "3", "--output", str(output)]
+    )
     assert str(output) in capsys.readouterr().out
     ColorizeCNN().load_state_dict(load_file(output))
     with safe_open(output, "pt") as file:
@@ -85,7 +87,7 @@ def test_weights_of_the_reports_network_load_into_it(photos, folder, capsys):
 
 def test_weights_of_street_unet_say_where_they_come_from(photos, folder, capsys):
     output = folder / "new.safetensors"
-    options = ["--model", "street_unet", "--batches", "2", "--batch-size", "2", "--dropout", "0"]
+    options = ["--from-scratch", "--batches", "2", "--batch-size", "2", "--dropout", "0"]
     command.main([str(photos), *options, "--output", str(output)])
     assert "relative to gray" in capsys.readouterr().out
     _, meta, points = street_unet.load(output)
@@ -124,11 +126,12 @@ def test_a_missing_folder_is_one_sentence(folder, capsys):
 
 
 def test_twice_eight_photos_learn_what_sixteen_do(photos, tmp_path, folder, one_thread, capsys):
-    command.main([str(photos), "--epochs", "6", "--output", str(folder / "one.safetensors")])
+    cnn = ["--model", "colorize_cnn", "--epochs", "6"]
+    command.main([str(photos), *cnn, "--output", str(folder / "one.safetensors")])
     alone = capsys.readouterr().out
     other = tmp_path / "two"
     other.mkdir()
-    options = ("--epochs", 6, "--batch-size", 8, "--output", other / "new.safetensors")
+    options = (*cnn, "--batch-size", 8, "--output", other / "new.safetensors")
     printed = two_processes(other, "nobody", photos, *options).stdout
     numbers = [re.findall(r"loss (\S+), validation (\S+),", text)[0] for text in (alone, printed)]
     assert np.allclose(*(np.array(pair, float) for pair in numbers), rtol=2e-3)
@@ -150,7 +153,16 @@ def test_a_killed_process_is_restarted_and_the_training_resumed(photos, tmp_path
     for name, dies in (("calm", "nobody"), ("killed", "1")):
         (tmp_path / name).mkdir()
         output = tmp_path / name / "new.safetensors"
-        options = ("--batches", 60, "--batch-size", 8, "--output", output)
+        options = (
+            "--model",
+            "colorize_cnn",
+            "--batches",
+            60,
+            "--batch-size",
+            8,
+            "--output",
+            output,
+        )
         done = two_processes(tmp_path / name, dies, photos, *options, restarts=1)
         lives[name] = done.stderr, load_file(output)
     assert lives["calm"][0].count("| 0/60") == 1

@@ -80,11 +80,11 @@ def test_extra_photos_train_and_all_that_trained_are_named_in_the_weights(tmp_pa
     away = prepared(tmp_path, "away", e="validation", f="train", g="test")
     photos = groups(here, away)
     assert photos.train.hashes == ("a",) and photos.validation.hashes == ("c",)
-    assert photos.extra.hashes == ("b", "f")
-    assert groups(here).extra.hashes == ("b",)
+    assert [extra.hashes for extra in photos.extra] == [("b",), ("f",)]
+    assert [extra.hashes for extra in groups(here).extra] == [("b",)]
     recipe = replace(STREET_UNET, batches=1, batch_size=4, widths=WIDTHS)
     fitted = fit(recipe, photos.train, extra=photos.extra)
-    redder = Photos(photos.extra.lightness, photos.extra.ab + 9, hashes=photos.extra.hashes)
+    redder = tuple(Photos(x.lightness, x.ab + 9, hashes=x.hashes) for x in photos.extra)
     photos = replace(photos, extra=redder)
     points = {"street_unet": OperatingPoint(), "street_unet_accurate": OperatingPoint(0.5)}
     headline.write(tmp_path / "w.safetensors", fitted, photos, recipe, [here, away], points)

@@ -24,7 +24,9 @@ from helpers.training.losses import objective
 
 SHORT = Recipe(rate=1e-3, batch_size=4, batches=12)
 VALIDATED = Recipe(rate=1e-3, batch_size=4, batches=None, epochs=12)
-STREET = replace(STREET_UNET, batches=6, batch_size=4, widths=(8, 8, 8, 8), extra_share=0.5)
+STREET = replace(
+    STREET_UNET, batches=6, batch_size=4, widths=(8, 8, 8, 8), extra_shares=(0.5,), sizes=()
+)
 RECIPES = {"colorize_cnn": SHORT, "street_unet": STREET}
 
 
@@ -85,7 +87,7 @@ def test_training_is_adam_on_shuffled_batches_as_a_reader_would_write_it():
 
 
 def test_street_unet_learns_that_light_is_sky():
-    model = fit(replace(STREET, batches=30, extra_share=0.0), scenes()).model
+    model = fit(replace(STREET, batches=30), scenes()).model
     photos = scenes(4, seed=5)
     wrong = np.square(predict(model, photos.lightness) - (photos.ab - 128.0)).mean()
     assert wrong < 0.5 * np.square(photos.ab - 128.0).mean()
@@ -252,7 +254,7 @@ def test_training_leaves_the_callers_random_numbers_alone():
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    fit(replace(STREET, batches=1, extra_share=0.0), Photos(*stored(6).take(slice(None))))
+    fit(replace(STREET, batches=1), Photos(*stored(6).take(slice(None))))
     assert torch.equal(torch.rand(3), expected)
 
 
