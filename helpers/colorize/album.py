@@ -40,6 +40,7 @@ class Done:
     kind: str = ""  # gray, toned or color, see `judged.kind`
     errors: dict[str, float] = field(default_factory=dict)  # of a photo that had color
     losses: tuple[str, ...] = ()
+    unsure: bool = False  # the network was, and the colors are paler
 
 
 def find_jobs(
@@ -118,7 +119,8 @@ def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
     _write_pictures(job, scan.rgb, painted, bits, colorizer)
     if "colored" in job.targets:
         photo_files.write(job.targets["colored"], painted, scan)
-    return Done(job.photo, kind=kind, errors=errors, losses=tuple(scan.losses))
+    about = {"losses": tuple(scan.losses), "unsure": colorizer.unsure(bits)}
+    return Done(job.photo, kind=kind, errors=errors, **about)
 
 
 def _write_pictures(job: Job, rgb, painted, bits: Tensor, colorizer: Colorizer) -> None:

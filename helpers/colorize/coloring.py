@@ -4,8 +4,9 @@
     rgb = Colorizer.load().colorize(gray)
 
 The network sees the picture at about the size of its training photos. Its chroma is enlarged along
-the edges of the lightness (`edges`), and every pixel keeps its own lightness (`recolor`). Work at
-full size runs on strips of rows, so memory grows with the picture and little else.
+the edges of the lightness (`edges`), and every pixel keeps its own lightness (`recolor`). Where the
+network is unsure of a whole picture, the color becomes paler. Work at full size runs on strips of
+rows, so memory grows with the picture and little else.
 """
 
 import math
@@ -20,7 +21,6 @@ from PIL import Image
 from torch import Tensor
 
 from .. import paths
-from ..color import SIZE
 from ..model import bins, street_unet
 from ..model.predict import usable_device
 from ..model.street_unet import OperatingPoint, StreetUnet
@@ -31,8 +31,10 @@ WEIGHTS = paths.WEIGHTS / "street_unet.safetensors"
 MODELS = {"colorful": "street_unet", "accurate": "street_unet_accurate"}  # as weights name them
 MODEL = "colorful"
 TEMPERATURES, GAINS = (0.01, 1000), (0, 1000)  # beyond these limits float32 overflows
+PALER = 0.5  # factor on the chroma of a picture that the network is unsure of
 STRIP = 2**17  # pixels in one strip: a few megabytes for each array
-# The network sees each picture at these multiples of its training size. The geometric mean of the
+SEEN = 144 * 144  # pixels of what the network sees
+# The network sees each picture at these multiples of that size. The geometric mean of the
 # three distributions asks that a color be likely at every size. With an earlier training this cut
 # the squared error by 6% on 8 full-size Street View photos and by 15% on 20 Cambridge photos of
 # 640 x 640, and removed most of the blue on roads.
@@ -41,10 +43,20 @@ LEAST_SIDE = 8  # pixels of what the network sees, however long and thin the pic
 
 
 class Colorizer:
-    """Colors pictures with one network at one operating point. Made by `load`."""
+    """Colors pictures with one network at one operating point. Made by `load`.
 
-    def __init__(self, model: StreetUnet, point: OperatingPoint, device: str | torch.device):
+    limit: mean entropy, in bits, above which it is unsure of a picture; None: never.
+    """
+
+    def __init__(
+        self,
+        model: StreetUnet,
+        point: OperatingPoint,
+        device: str | torch.device,
+        limit: float | None = None,
+    ):
         self.model, self.point, self.device = model, point, torch.device(device)
+        self.limit = limit
 
     @classmethod
     def load(
@@ -72,7 +84,7 @@ class Colorizer:
             if not limits[0] <= value <= limits[1]:
                 raise ValueError(f"{name} {value} is out of range: take {limits[0]} to {limits[1]}")
         place = usable_device(device)
-        network, _, points = street_unet.load(weights, place)
+        network, meta, points = street_unet.load(weights, place)
         point = points.get(MODELS.get(model, model))
         if point is None:
             known = {full: short for short, full in MODELS.items()}
@@ -86,6 +98,7 @@ class Colorizer:
                 gain=point.gain * chroma_gain,
             ),
             place,
+            meta.get("unsure_above"),
         )
 
     def colorize(self, picture: np.ndarray | Image.Image) -> np.ndarray:
@@ -109,6 +122,10 @@ class Colorizer:
         _, bits = self.predict(picture)
         return self.spread(bits, picture, self.inside(picture))
 
+    def unsure(self, bits: Tensor) -> bool:
+        """Return whether the entropy of `predict` says that the whole picture is a guess."""
+        return self.limit is not None and float(bits.mean()) > self.limit
+
     def spread(self, bits: Tensor, picture: np.ndarray, inside: tuple[slice, slice]) -> np.ndarray:
         """Enlarge the entropy of `predict` to a picture's size: H x W, float32, 0 in the border.
 
@@ -129,7 +146,8 @@ class Colorizer:
         """Return chroma and entropy for `paint` and `spread`, of the part inside the border.
 
         Chroma (1 x 2 x M x N, ab units) follows the picture's edges and is at most FINE times as
-        large as the network's output; entropy is 1 x 1 x h x w, in bits.
+        large as the network's output; it is PALER where `unsure`. Entropy is 1 x 1 x h x w, in
+        bits.
         """
         picture = checked(picture)
         chroma, bits, guide = self.see(picture[self.inside(picture)])
@@ -148,9 +166,10 @@ class Colorizer:
         low = tuple((side + 1) // 2 for side in sizes[-1])
         seen = torch.stack([self._posterior(gray, size, low) for size in sizes])
         logs = torch.log_softmax(seen.mean(dim=0), dim=1)
-        chroma = street_unet.ab_at_half(self.model, logs, self.point)
+        chroma, bits = street_unet.ab_at_half(self.model, logs, self.point), bins.entropy(logs)
+        chroma = chroma * PALER if self.unsure(bits) else chroma
         fine = [max(n, min(own, edges.FINE * n)) for own, n in zip(gray.shape, low)]
-        return chroma, bins.entropy(logs)[:, None], self._lightness(gray, *fine)
+        return chroma, bits[:, None], self._lightness(gray, *fine)
 
     def _posterior(self, gray: np.ndarray, size: tuple, low: tuple) -> Tensor:
         """Log probabilities of the bins (1 x Q x low) from the picture at `size`."""
@@ -229,13 +248,12 @@ def checked(picture: np.ndarray | Image.Image) -> np.ndarray:
 
 
 def network_size(height: int, width: int, scale: float = 1) -> tuple[int, int]:
-    """Height and width at which the network sees a picture: as many pixels as in training.
+    """Height and width at which the network sees a picture: SEEN pixels.
 
     `scale` multiplies both sides.
     """
-    pixels = SIZE[0] * SIZE[1]
-    scale *= math.sqrt(pixels / (height * width))
-    most = pixels // LEAST_SIDE
+    scale *= math.sqrt(SEEN / (height * width))
+    most = SEEN // LEAST_SIDE
     return tuple(min(most, max(LEAST_SIDE, round(side * scale))) for side in (height, width))
 
 

@@ -88,13 +88,15 @@ def test_strips_leave_no_trace(colorizer, monkeypatch):
         assert alike(colorizer.colorize(picture), before)
 
 
-def test_the_network_sees_as_many_pixels_as_it_learned_from():
-    assert network_size(88, 112) == network_size(880, 1120) == (88, 112)
-    assert network_size(4000, 6000) == (81, 122)
+def test_the_network_sees_as_many_pixels_of_every_picture():
+    for size in [(88, 112), (880, 1120), (4000, 6000)]:
+        rows, columns = network_size(*size)
+        assert rows * columns == pytest.approx(coloring.SEEN, rel=0.01)
+        assert rows / columns == pytest.approx(size[0] / size[1], rel=0.01)
+        assert np.allclose(network_size(*size, 0.5), [rows / 2, columns / 2], atol=0.51)
     for size in [(1, 1), (1, 100_000), (100_000, 1), (300, 20)]:
         rows, columns = network_size(*size)
-        assert min(rows, columns) >= 8 and rows * columns < 10_000
-    assert network_size(880, 1120, 0.5) == (44, 56)
+        assert min(rows, columns) >= 8 and rows * columns < 1.01 * coloring.SEEN
 
 
 def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
@@ -102,6 +104,7 @@ def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
 ):
     """Where nothing has to be shrunk, chroma averaged down is what the network said."""
     monkeypatch.setattr(coloring, "SCALES", (1,))
+    monkeypatch.setattr(coloring, "SEEN", 88 * 112)
     gray = np.kron(np.random.default_rng(1).integers(60, 200, (11, 14)), np.ones((8, 8)))
     gray = gray.astype(np.uint8)
     model, _, points = street_unet.load(weights)
@@ -137,6 +140,19 @@ def test_a_color_must_be_likely_at_every_size():
     mean /= mean.sum()
     assert network.sizes == [network_size(240, 320, scale) for scale in coloring.SCALES]
     assert np.allclose(bits, -(mean * np.log2(mean)).sum(), atol=1e-5)
+
+
+def test_a_picture_of_which_the_network_is_unsure_is_paler():
+    gray, shares = scene(240, 320), [0.4, 0.3, 0.2, 0.1]
+    bits = -(np.array(shares) * np.log2(shares)).sum()
+    colors = {}
+    for limit in (None, bits + 0.01, bits - 0.01):
+        colorizer = Colorizer(BySize([shares] * 3), OperatingPoint(), "cpu", limit)
+        colors[limit], found = colorizer.predict(gray)
+        assert colorizer.unsure(found) == (limit == bits - 0.01)
+    sure, certain, unsure = colors.values()
+    assert torch.equal(sure, certain) and sure.abs().min() > 0
+    assert torch.allclose(unsure, coloring.PALER * sure, atol=1e-5)
 
 
 def test_options_do_what_they_say(weights):

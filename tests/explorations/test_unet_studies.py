@@ -61,6 +61,13 @@ def test_bins_have_an_accurate_and_a_colorful_point(studies):
     assert faithful.chroma_ratio < colorful.chroma_ratio
 
 
+def test_an_encoder_of_imagenet_is_compared_with_one_from_nothing_for_every_seed(studies):
+    found = unet_studies.by_pretraining(studies)
+    assert list(found.index) == ["pretrained", "from nothing"]
+    assert found.seeds.tolist() == [studies.run.profile.head_seeds] * 2
+    assert found.change.pretrained == 0 and found.change["from nothing"] != 0
+
+
 def test_fewer_photos_are_whole_places(studies):
     found = unet_studies.by_photos(studies)
     assert found.value.tolist() == [4, 6, 12, 24]  # of 12 places with two photos each
