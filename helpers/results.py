@@ -42,14 +42,14 @@ class Profile:
     patience: int  # epochs without a better validation loss
     timing_repeats: int
     unet_batches: int  # of street_unet
-    unet_widths: tuple[int, ...]  # channels of its four sizes
+    unet_widths: tuple[int, ...]  # channels of its decoder's four sizes
     unet_study_batches: int  # of every study of it
     unet_study_widths: tuple[int, ...]
 
 
-TINY, SMALL, LARGE = (8, 16, 32, 48), (16, 32, 64, 96), (32, 64, 128, 192)
+TINY, SMALL, LARGE = (8, 16, 32, 48), (16, 32, 48, 96), (32, 48, 64, 128)
 PROFILES = {
-    "quick": Profile("quick", 600, False, 1, 375, 60, 12, 4, 5, 240, SMALL, 40, TINY),
+    "quick": Profile("quick", 600, False, 1, 375, 60, 12, 4, 5, 160, SMALL, 30, TINY),
     "full": Profile("full", 6000, True, 3, 375, 375, 60, 8, 15, 400, LARGE, 120, SMALL),
 }
 

@@ -113,13 +113,13 @@ def color_photo(job: Job, colorizer: Colorizer) -> Done:
 
 def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
     kind = judged.kind(scan.rgb)
-    chroma, bits = colorizer.predict(scan.rgb)
+    chroma, bits, unsure = colorizer.predict(scan.rgb)
     painted = colorizer.paint(scan.rgb, chroma)
     errors = judged.errors(painted, scan.rgb) if kind == "color" else {}
     _write_pictures(job, scan.rgb, painted, bits, colorizer)
     if "colored" in job.targets:
         photo_files.write(job.targets["colored"], painted, scan)
-    about = {"losses": tuple(scan.losses), "unsure": colorizer.unsure(bits)}
+    about = {"losses": tuple(scan.losses), "unsure": unsure}
     return Done(job.photo, kind=kind, errors=errors, **about)
 
 

@@ -45,7 +45,7 @@ LEAST_SIDE = 8  # pixels of what the network sees, however long and thin the pic
 class Colorizer:
     """Colors pictures with one network at one operating point. Made by `load`.
 
-    limit: mean entropy, in bits, above which it is unsure of a picture; None: never.
+    limit: the certainty (`street_unet.certainty`) below which it is unsure of a picture.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Colorizer:
         model: StreetUnet,
         point: OperatingPoint,
         device: str | torch.device,
-        limit: float | None = None,
+        limit: float = 0,
     ):
         self.model, self.point, self.device = model, point, torch.device(device)
         self.limit = limit
@@ -98,7 +98,7 @@ class Colorizer:
                 gain=point.gain * chroma_gain,
             ),
             place,
-            meta.get("unsure_above"),
+            meta.get("unsure_below", 0),
         )
 
     def colorize(self, picture: np.ndarray | Image.Image) -> np.ndarray:
@@ -110,7 +110,7 @@ class Colorizer:
         of the result.
         Raises ValueError for another shape, type or range.
         """
-        chroma, _ = self.predict(picture)
+        chroma, *_ = self.predict(picture)
         return self.paint(picture, chroma)
 
     def uncertainty(self, picture: np.ndarray | Image.Image) -> np.ndarray:
@@ -119,12 +119,8 @@ class Colorizer:
         0 is certain; the base-2 logarithm of the number of bins, about 6, is the maximum.
         """
         picture = checked(picture)
-        _, bits = self.predict(picture)
+        _, bits, _ = self.predict(picture)
         return self.spread(bits, picture, self.inside(picture))
-
-    def unsure(self, bits: Tensor) -> bool:
-        """Return whether the entropy of `predict` says that the whole picture is a guess."""
-        return self.limit is not None and float(bits.mean()) > self.limit
 
     def spread(self, bits: Tensor, picture: np.ndarray, inside: tuple[slice, slice]) -> np.ndarray:
         """Enlarge the entropy of `predict` to a picture's size: H x W, float32, 0 in the border.
@@ -142,23 +138,23 @@ class Colorizer:
         eight_bits = picture.dtype == np.uint8
         return scans.inside(picture if eight_bits else self.gray_version(picture))
 
-    def predict(self, picture: np.ndarray) -> tuple[Tensor, Tensor]:
+    def predict(self, picture: np.ndarray) -> tuple[Tensor, Tensor, bool]:
         """Return chroma and entropy for `paint` and `spread`, of the part inside the border.
 
         Chroma (1 x 2 x M x N, ab units) follows the picture's edges and is at most FINE times as
-        large as the network's output; it is PALER where `unsure`. Entropy is 1 x 1 x h x w, in
-        bits.
+        large as the network's output. Entropy is 1 x 1 x h x w, in bits. The last value says
+        whether the network is unsure of the picture, whose chroma is PALER then.
         """
         picture = checked(picture)
-        chroma, bits, guide = self.see(picture[self.inside(picture)])
-        return edges.along_edges(chroma, guide), bits
+        chroma, bits, guide, unsure = self.see(picture[self.inside(picture)])
+        return edges.along_edges(chroma, guide), bits, unsure
 
     @torch.inference_mode()
-    def see(self, picture: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    def see(self, picture: np.ndarray) -> tuple[Tensor, Tensor, Tensor, bool]:
         """Return the network's output before enlargement, and the lightness that guides it.
 
         Chroma is 1 x 2 x h x w (ab units), entropy 1 x 1 x h x w (bits), lightness 1 x 1 x M x N
-        (0..1).
+        (0..1). The last value says whether the network is unsure.
         """
         gray = self.gray_version(picture)
         gray = scans.stretched(gray, sized(gray, *network_size(*gray.shape)))
@@ -166,10 +162,10 @@ class Colorizer:
         low = tuple((side + 1) // 2 for side in sizes[-1])
         seen = torch.stack([self._posterior(gray, size, low) for size in sizes])
         logs = torch.log_softmax(seen.mean(dim=0), dim=1)
-        chroma, bits = street_unet.ab_at_half(self.model, logs, self.point), bins.entropy(logs)
-        chroma = chroma * PALER if self.unsure(bits) else chroma
+        unsure = float(street_unet.certainty(self.model, logs)) < self.limit
+        chroma = street_unet.ab_at_half(self.model, logs, self.point) * (PALER if unsure else 1)
         fine = [max(n, min(own, edges.FINE * n)) for own, n in zip(gray.shape, low)]
-        return chroma, bits[:, None], self._lightness(gray, *fine)
+        return chroma, bins.entropy(logs)[:, None], self._lightness(gray, *fine), unsure
 
     def _posterior(self, gray: np.ndarray, size: tuple, low: tuple) -> Tensor:
         """Log probabilities of the bins (1 x Q x low) from the picture at `size`."""

@@ -64,7 +64,8 @@ class StreetUnet(nn.Module):
         self.encoder = Encoder("lite0")
         below = [*self.widths[1:], self.encoder.channels[-1]]
         self.merges = nn.ModuleList(
-            Merge(*sizes, dropout) for sizes in zip(below, self.encoder.channels, self.widths)
+            Merge(*sizes, dropout)
+            for sizes in zip(below, self.encoder.channels[:-1], self.widths, strict=True)
         )
         self.head = nn.Conv2d(self.widths[0], len(centers), 1)
         self.to(memory_format=torch.channels_last)
@@ -109,6 +110,19 @@ def ab_at_half(model: StreetUnet, logs: Tensor, point: OperatingPoint) -> Tensor
     weights = bins.class_weights(model.prior).log()[:, None, None]
     mean = bins.annealed_mean(logs + point.rebalance * weights, model.centers, point.temperature)
     return mean * point.gain
+
+
+def certainty(model: StreetUnet, logs: Tensor) -> Tensor:
+    """How much the network knows of each picture's color: B numbers from 0 to 1.
+
+    From `posterior`'s log probabilities: the mean color, squared, over the mean square of the
+    bins' colors, both averaged over the picture. It is the share by which the mean color is
+    expected to lower the squared error of gray: 0 for a guess, 1 where every color is certain.
+    """
+    shares = logs.exp()
+    mean = torch.einsum("bqhw,qc->bchw", shares, model.centers)
+    square = torch.einsum("bqhw,q->bhw", shares, model.centers.square().sum(dim=1))
+    return mean.square().sum(dim=1).mean(dim=(1, 2)) / square.mean(dim=(1, 2)).clamp_min(1e-6)
 
 
 def halve(ab: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from .. import paths, preprocessing
 from ..model import ColorizeCNN, street_unet
 from ..model.predict import usable_device
-from . import devices, headline, operating
+from . import devices, headline
 from .batches import Photos
 from .headline import moving_average
 from .loop import Fitted, fit
@@ -216,8 +216,8 @@ def train_street(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
         build=model and (lambda: model),
     )
     if devices.rank() == 0:
-        points = operating.choose([headline.held_out(fitted, photos)])
-        headline.write(options.output, fitted, photos, recipe, sets, points, began=began)
+        held = [headline.held_out(fitted, photos)]
+        headline.write(options.output, fitted, photos, recipe, sets, held, began=began)
     return fitted
 
 

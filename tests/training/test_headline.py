@@ -10,9 +10,8 @@ from training_samples import scenes, stored
 
 from helpers import results, training
 from helpers.model import street_unet
-from helpers.model.street_unet import OperatingPoint
 from helpers.preprocessing import PreparedSet
-from helpers.training import STREET_UNET, Photos, fit, groups, headline, moving_average
+from helpers.training import STREET_UNET, Photos, fit, groups, headline, moving_average, operating
 
 WIDTHS = (8, 8, 8, 8)
 
@@ -86,10 +85,11 @@ def test_extra_photos_train_and_all_that_trained_are_named_in_the_weights(tmp_pa
     fitted = fit(recipe, photos.train, extra=photos.extra)
     redder = tuple(Photos(x.lightness, x.ab + 9, hashes=x.hashes) for x in photos.extra)
     photos = replace(photos, extra=redder)
-    points = {"street_unet": OperatingPoint(), "street_unet_accurate": OperatingPoint(0.5)}
-    headline.write(tmp_path / "w.safetensors", fitted, photos, recipe, [here, away], points)
+    held = [headline.held_out(fitted, photos)]
+    headline.write(tmp_path / "w.safetensors", fitted, photos, recipe, [here, away], held)
     _, meta, read = street_unet.load(tmp_path / "w.safetensors")
-    assert read == points
+    assert read == operating.choose(held)
+    assert meta["unsure_below"] == operating.unsure_below(held) > 0
     assert meta["training_photos"] == ["a", "b", "f"] and meta["data"] == ["here", "away"]
     assert meta["validation_photos"] == ["c"]
     assert meta["training_mean_ab"] == pytest.approx([0, -5])  # of the photos of here alone
