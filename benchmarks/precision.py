@@ -23,7 +23,7 @@ from helpers.explorations import tables, unet_studies
 from helpers.model.predict import predict, usable_device
 from helpers.report import environment
 from helpers.training import STREET_UNET, Photos, Recipe, fit, groups
-from helpers.training.headline import CHANGES
+from helpers.training.headline import SHORT
 
 KINDS = {"float32": False, "bfloat16": True}
 
@@ -34,10 +34,10 @@ def measure(data: str, images: int | None, seeds: int, batches: int, device) -> 
     test, photos = prepared.indices("test"), groups(prepared)
     sets = {
         "street_unet": (photos.train, photos.extra),
-        "colorize_cnn": (Photos.of(prepared, "train"), None),
+        "colorize_cnn": (Photos.of(prepared, "train"), ()),
     }
     recipes = {
-        "street_unet": replace(STREET_UNET, widths=results.SMALL, changes=CHANGES),
+        "street_unet": replace(STREET_UNET, widths=results.SMALL, **SHORT),
         "colorize_cnn": Recipe(rate=1e-3),
     }
     predictions = {}
