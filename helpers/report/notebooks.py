@@ -20,6 +20,9 @@ from pathlib import Path
 
 from .. import paths
 
+# nbformat imports it to check IRIs, which no notebook holds; its grammar takes seconds to build.
+sys.modules.setdefault("rfc3987_syntax", None)
+
 THREADS = "OMP_NUM_THREADS"
 GRACE = 10.0  # seconds that an interrupted kernel has to write its checkpoint
 STRIP = (
@@ -203,10 +206,13 @@ def figures_of(notebook: Path) -> list[str]:
 
 def write_back(executed: Path, notebook: Path) -> None:
     """Replace a notebook by its executed copy, without what changes from run to run."""
+    import nbformat
+    from nbstripout import strip_output
+
+    book = nbformat.read(executed, as_version=nbformat.NO_CONVERT)
+    keep = {"keep_output": True, "keep_count": True, "keep_id": True}
     with paths.whole(notebook) as part:
-        shutil.copyfile(executed, part)
-        keep = ["--keep-output", "--keep-count", "--keep-id", "--extra-keys", STRIP]
-        subprocess.run([sys.executable, "-P", "-m", "nbstripout", *keep, str(part)], check=True)
+        nbformat.write(strip_output(book, **keep, extra_keys=STRIP.split()), part)
 
 
 def kernel_environment() -> dict[str, str]:
