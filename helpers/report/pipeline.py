@@ -105,8 +105,7 @@ def execute(
     chapters: list[books.Chapter], folder: Path, keys: dict[str, str], beside: bool
 ) -> None:
     """Execute chapters, some side by side if `beside`, and write the key of each after it ends."""
-    wanted = os.environ.get(books.THREADS, "")
-    threads = int(wanted) if wanted.isdecimal() else pool.cores()
+    threads = _threads()
     for lanes in stages(chapters, beside and threads >= len(LANES)):
         each = threads // len(lanes)
 
@@ -292,10 +291,36 @@ def _stopped_by_one_signal() -> Iterator[None]:
 
 
 def run_tests() -> int:
-    """Run every check: unit tests, and nbval on each notebook as committed."""
-    command = [sys.executable, "-m", "pytest", "--nbval", "tests", "notebooks"]
+    """Run every check: the tests, and beside them nbval on each notebook as committed.
+
+    Each half has half of the threads. The output of nbval follows that of the tests.
+    """
     environment = os.environ | books.kernel_environment()
-    return subprocess.run(command, cwd=paths.ROOT, env=environment).returncode
+    environment[books.THREADS] = str(max(1, _threads() // 2))
+    pytest = [sys.executable, "-m", "pytest"]
+    log = paths.BUILD / "logs" / "nbval.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        nbval = subprocess.Popen(
+            [*pytest, "-p", "no:cacheprovider", "--nbval", "notebooks"],
+            cwd=paths.ROOT,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        status = subprocess.run([*pytest, "tests"], cwd=paths.ROOT, env=environment).returncode
+        print("The notebooks as committed:", flush=True)
+        return nbval.wait() or status
+    finally:
+        nbval.kill()  # its kernel notices and ends within a second
+        nbval.wait()
+        print(log.read_text(encoding="utf-8", errors="replace"), end="")
+
+
+def _threads() -> int:
+    wanted = os.environ.get(books.THREADS, "")
+    return int(wanted) if wanted.isdecimal() else pool.cores()
 
 
 def _say(status: int, sentence: str, log: Path) -> int:
