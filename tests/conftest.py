@@ -13,6 +13,7 @@ import helpers  # noqa: F401  (the environment of threads counts only if set bef
 import ctypes
 import gc
 import os
+import shutil
 import sys
 
 import nbformat
@@ -20,6 +21,7 @@ import pytest
 from pipeline_samples import book
 
 from helpers import paths
+from helpers.report import pipeline
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,20 +41,40 @@ def _memory_given_back():
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     """A project of two small notebooks, each of which counts its runs in a file."""
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    return build_house(tmp_path, monkeypatch)
+
+
+def build_house(folder, patch):
+    patch.setattr(paths, "NOTEBOOKS", folder / "notebooks")
+    patch.setattr(paths, "BUILD", folder / "build")
+    patch.setattr(paths, "ROOT", folder)
     for name in ("PYTHONPATH", "IPYTHONDIR", "TQDM_DISABLE", paths.REDRAW, paths.DEVICE):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
-    (tmp_path / "requirements.txt").touch()
-    (tmp_path / "notebooks").mkdir()
-    parts = tmp_path / "build" / "synthetic-quick" / "parts"
+        patch.setenv(name, os.environ.get(name, ""))
+    (folder / "requirements.txt").touch()
+    (folder / "notebooks").mkdir()
     for number, name in enumerate(("01_one", "02_two"), 1):
-        counts = f"open({str(tmp_path / name)!r}, 'a').write('x')"
+        counts = f"open('../{name}', 'a').write('x')"
         part = (
-            f"from pathlib import Path; p = Path({str(parts)!r}); p.mkdir(exist_ok=True);"
-            f"(p / '{name}.json').write_text('{{}}');"
+            "from pathlib import Path; p = Path('../build/synthetic-quick/parts');"
+            f"p.mkdir(exist_ok=True); (p / '{name}.json').write_text('{{}}')"
         )
         made = book(counts, part, title=f"# {number}. A chapter")
-        nbformat.write(made, tmp_path / "notebooks" / f"{name}.ipynb")
-    return tmp_path
+        nbformat.write(made, folder / "notebooks" / f"{name}.ipynb")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ran_once(tmp_path_factory):
+    """A house after its first run."""
+    folder = tmp_path_factory.mktemp("ran_once")
+    with pytest.MonkeyPatch.context() as patch:
+        build_house(folder, patch)
+        assert pipeline.main([]) == 0
+    return folder
+
+
+@pytest.fixture
+def used_house(house, ran_once):
+    """A copy of the house after its first run: both chapters ran once and are cached."""
+    shutil.copytree(ran_once, house, dirs_exist_ok=True)
+    return house

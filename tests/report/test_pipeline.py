@@ -51,12 +51,10 @@ def ends(pid: int) -> bool:
     return False
 
 
-def test_a_second_run_executes_nothing_and_says_so(house, capsys):
-    assert pipeline.main([]) == 0
+def test_a_second_run_executes_nothing_and_says_so(used_house, capsys):
     first = (paths.BUILD / "report.html").read_bytes()
-    capsys.readouterr()
     assert pipeline.main([]) == 0
-    assert runs(house) == (1, 1)
+    assert runs(used_house) == (1, 1)
     assert capsys.readouterr().out.splitlines()[:2] == [
         "[1/2] 01_one: nothing changed",
         "[2/2] 02_two: nothing changed",
@@ -71,38 +69,35 @@ def test_the_notebooks_get_the_device_and_the_parameters(house):
     assert executed.cells[-1].outputs[0].text == "auto synthetic\n"
 
 
-def test_a_changed_notebook_runs_again_and_so_do_those_after_it(house):
+def test_a_changed_notebook_runs_again_and_so_do_those_after_it(used_house):
+    add_cell(used_house, "02_two", "1")
     pipeline.main([])
-    add_cell(house, "02_two", "1")
+    assert runs(used_house) == (1, 2)
+    add_cell(used_house, "01_one", "1")
     pipeline.main([])
-    assert runs(house) == (1, 2)
-    add_cell(house, "01_one", "1")
-    pipeline.main([])
-    assert runs(house) == (2, 3)
+    assert runs(used_house) == (2, 3)
 
 
-def test_other_options_force_and_lost_files_run_again(house):
-    pipeline.main([])
+def test_other_options_force_and_lost_files_run_again(used_house):
     pipeline.main(["--seed", "3"])
-    assert runs(house) == (2, 2)
+    assert runs(used_house) == (2, 2)
     pipeline.main(["--seed", "3", "--force"])
-    assert runs(house) == (3, 3)
+    assert runs(used_house) == (3, 3)
     (paths.BUILD / "synthetic-quick" / "notebooks" / "02_two.ipynb").unlink()
     pipeline.main(["--seed", "3"])
-    assert runs(house) == (3, 4)
+    assert runs(used_house) == (3, 4)
     (paths.BUILD / "synthetic-quick" / "parts" / "02_two.json").write_text("")
     pipeline.main(["--seed", "3"])
-    assert runs(house) == (3, 5)
+    assert runs(used_house) == (3, 5)
 
 
-def test_a_page_or_numbers_that_are_gone_or_empty_are_built_again(house):
-    pipeline.main([])
+def test_a_page_or_numbers_that_are_gone_or_empty_are_built_again(used_house):
     for name in ("report.html", "results.json", "synthetic-quick/results.json"):
         for lose in (Path.unlink, lambda path: path.write_text("")):
             lose(paths.BUILD / name)
             assert pipeline.main([]) == 0
             assert (paths.BUILD / name).stat().st_size > 0, name
-    assert runs(house) == (1, 1)
+    assert runs(used_house) == (1, 1)
 
 
 def test_a_failing_cell_is_named_last_with_its_log_and_earlier_chapters_stay_cached(house, capsys):
@@ -373,6 +368,20 @@ def test_a_kernel_that_ignores_ctrl_c_and_kernels_of_a_killed_run_end_too(two_la
     run.send_signal(number)
     run.communicate(timeout=SECONDS)
     assert run.returncode != 0 and all(map(ends, both))
+
+
+@pytest.mark.parametrize(("claim", "shown"), [(True, "3"), (False, "3"), (True, "4")])
+def test_checks_pass_if_the_tests_do_and_notebooks_show_what_they_did(house, capfd, claim, shown):
+    (house / "tests").mkdir()
+    (house / "tests" / "test_it.py").write_text(f"def test_it(): assert {claim}\n")
+    (house / "notebooks" / "02_two.ipynb").unlink()
+    made = book("1 + 2")
+    result = nbformat.v4.new_output("execute_result", {"text/plain": shown}, execution_count=2)
+    made.cells[-1] |= {"outputs": [result], "execution_count": 2}
+    nbformat.write(made, house / "notebooks" / "01_one.ipynb")
+    assert (pipeline.main(["test"]) == 0) == (claim and shown == "3")
+    said = capfd.readouterr().out
+    assert ("test_it.py F" in said) != claim and ("01_one.ipynb .F" in said) == (shown == "4")
 
 
 def test_chapters_run_after_those_whose_networks_or_verdicts_they_show():
