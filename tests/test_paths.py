@@ -2,7 +2,7 @@
 
 import argparse
 import os
-import subprocess
+import runpy
 import sys
 
 import pytest
@@ -115,27 +115,26 @@ OPTIONS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")
 @pytest.mark.parametrize(("command", "option"), OPTIONS, ids=lambda text: text)
 def test_an_option_that_names_a_file_refuses_a_folder_and_leaves_it_alone(
-    tmp_path, command, option
+    tmp_path, command, option, monkeypatch, capsys
 ):
     mine = tmp_path / "mine"
     for folder in (mine, tmp_path / "photos"):
         folder.mkdir()
         (folder / "precious.txt").write_text("precious")
-    words = [word.replace("benchmarks", str(paths.ROOT / "benchmarks")) for word in command.split()]
-    done = subprocess.run(
-        [sys.executable, *words, option, mine],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(paths.ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 2
-    last = done.stderr.splitlines()[-1]
+    program, *words = command.removeprefix("-m ").split()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [program, *words, option, str(mine)])
+    with pytest.raises(SystemExit) as stop:
+        if command.startswith("-m "):
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(str(paths.ROOT / program), run_name="__main__")
+    assert stop.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
     assert f"{mine} is a folder: give the name of a file" in last and option in last
-    assert "Traceback" not in done.stderr
     assert (mine / "precious.txt").read_text() == "precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "photos"]
 
