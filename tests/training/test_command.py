@@ -150,11 +150,11 @@ def test_a_killed_process_is_restarted_and_the_training_resumed(photos, tmp_path
     for name, dies in (("calm", "nobody"), ("killed", "1")):
         (tmp_path / name).mkdir()
         output = tmp_path / name / "new.safetensors"
-        options = ("--batches", 60, "--batch-size", 8, "--output", output)
+        options = ("--batches", 24, "--batch-size", 8, "--output", output)
         done = two_processes(tmp_path / name, dies, photos, *options, restarts=1)
         lives[name] = done.stderr, load_file(output)
-    assert lives["calm"][0].count("| 0/60") == 1
-    assert lives["killed"][0].count("| 0/60") == 1  # the second life began later
+    assert lives["calm"][0].count("| 0/24") == 1
+    assert lives["killed"][0].count("| 0/24") == 1  # the second life began later
     assert "SIGKILL" in lives["killed"][0] or "-9" in lives["killed"][0]
     for name, weights in lives["calm"][1].items():
         assert torch.allclose(weights, lives["killed"][1][name], atol=1e-5), name
