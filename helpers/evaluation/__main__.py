@@ -20,11 +20,20 @@ def main(arguments: list[str] | None = None) -> int:
     add("--json", type=paths.output_file, metavar="FILE", help="also write the numbers there")
     add("--check", type=paths.input_file, metavar="FILE",
         help="compare with the numbers that --json wrote there before")  # fmt: skip
+    add("--judged", type=int, default=200, metavar="N",
+        help="photos that a classifier judges as well, about half a second each; 0 for none "
+        "(default: 200)")  # fmt: skip
     options = parser.parse_args(arguments)
+    if options.judged < 0:
+        parser.error(f"--judged is a number of photos, 0 or more, not {options.judged}")
     try:
         recorded = read_record(options.check) if options.check else None
-        evaluation, counts = evaluate_folder(options.folder, options.weights)
+        evaluation, counts, judgement = evaluate_folder(
+            options.folder, options.weights, options.judged
+        )
         found = {"data": counts, "metrics": evaluation.as_results()}
+        if judgement:
+            found["judge"] = judgement.as_results()
         lines, agree = compare(found, recorded) if options.check else ([], True)
         if options.json:
             results.save(options.json, found)
@@ -38,7 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
     if not counts["weights"]:
         print("No weights are shipped or given: baselines only, with the mean of these photos.")
     print(f"Value [95% confidence interval of the mean, resampling {evaluation.resampled()}].")
-    print(evaluation.table(metrics.METRICS).T.to_string())
+    table = evaluation.table(metrics.METRICS)
+    if judgement:
+        table = table.join(judgement.table()).fillna("-")
+    print(table.T.to_string())
+    if judgement:
+        print(judgement.note())
     print(*evaluation.expected(), sep="\n")
     print(*lines, sep="\n", end="\n" if lines else "")
     return 0 if agree else 1

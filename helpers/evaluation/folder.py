@@ -9,6 +9,7 @@ from .. import metrics, paths, preprocessing, results
 from ..model import baselines, street_unet
 from ..model.predict import predict
 from ..preprocessing import PreparedSet
+from . import judge
 from .evaluate import Evaluation, evaluate
 
 TOLERANCE = 0.005  # relative; other processors sum in another order, which moves metrics by 1e-4
@@ -29,14 +30,18 @@ def fair_photos(prepared: PreparedSet, hashes: Iterable[str]) -> np.ndarray:
     return fair
 
 
-def evaluate_folder(folder: str | Path, weights: str | Path | None) -> tuple[Evaluation, dict]:
+def evaluate_folder(
+    folder: str | Path, weights: str | Path | None, judged: int = 0
+) -> tuple[Evaluation, dict, judge.Judgement | None]:
     """The weights in a file and baselines, measured on a folder; and counts of its photos.
 
     weights: a file of `street_unet.save`; None uses the shipped ones, or the baselines alone if
     none are shipped. Copies and the weights of the rebalanced AuC come from the folder's own
     training stretches; a copy is never of the photo's own place. The mean color is that of the
-    weights' training photos; without weights it is that of the folder. Raises ValueError or
-    OSError, in one sentence, for what cannot be read or is no fair test.
+    weights' training photos; without weights it is that of the folder. judged: how many of the
+    photos a classifier judges as well, at most; None in place of its judgement where fewer than
+    two are. It judges gray, copies of random photos and the weights. Raises ValueError or OSError,
+    in one sentence, for what cannot be read or is no fair test.
     """
     prepared = preprocessing.prepare(folder)
     shipped = paths.WEIGHTS / "street_unet.safetensors"
@@ -66,7 +71,13 @@ def evaluate_folder(folder: str | Path, weights: str | Path | None) -> tuple[Eva
         "left_out": len(prepared.photos) - len(chosen),
     }
     found = evaluate(predictions, prepared, chosen)
-    return found, counts | {"unit": found.units.name, "resampled": found.resampled()}
+    counts |= {"unit": found.units.name, "resampled": found.resampled()}
+    rows = judge.sample(len(chosen), judged)
+    if len(rows) < 2:
+        return found, counts, None
+    shown = {name: predictions[name][0][rows] for name in ("random_copy", *points)}
+    truth, units = prepared.ab[chosen[rows]], found.units.iloc[rows]
+    return found, counts, judge.by_classifier(shown, lightness[rows], truth, units)
 
 
 def read_record(path: Path) -> dict:

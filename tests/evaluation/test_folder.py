@@ -57,7 +57,7 @@ def save_weights(path, seen=(), **meta):
 
 def test_the_command_measures_the_baselines_of_a_folder(folder, capsys, tmp_path):
     file = tmp_path / "found.json"
-    assert command.main([str(folder), "--json", str(file)]) == 0
+    assert command.main([str(folder), "--json", str(file), "--judged", "0"]) == 0
     printed = capsys.readouterr().out
     assert "36 photos of 12 places; 0 left out" in printed
     found = json.loads(file.read_text())
@@ -70,7 +70,7 @@ def test_the_command_leaves_out_what_the_weights_have_seen(folder, capsys, tmp_p
     prepared = preprocessing.prepare(folder)
     seen = prepared.photos.sha256[prepared.indices("train")]
     weights = save_weights(tmp_path / "w.safetensors", seen, training_mean_ab=[1.0, 2.0])
-    assert command.main([str(folder), "--weights", str(weights)]) == 0
+    assert command.main([str(folder), "--weights", str(weights), "--judged", "0"]) == 0
     printed = capsys.readouterr().out
     count = len(prepared.indices("test"))
     assert f"{count} photos" in printed
@@ -78,11 +78,33 @@ def test_the_command_leaves_out_what_the_weights_have_seen(folder, capsys, tmp_p
     assert "street_unet" in printed
 
 
+def test_a_classifier_judges_gray_copies_and_the_weights(folder, capsys, tmp_path):
+    prepared = preprocessing.prepare(folder)
+    seen = prepared.photos.sha256[prepared.indices("train")]
+    weights = save_weights(tmp_path / "w.safetensors", seen, training_mean_ab=[1.0, 2.0])
+    file = tmp_path / "found.json"
+    options = ["--weights", str(weights), "--judged", "2", "--json", str(file)]
+    assert command.main([str(folder), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "same class as original" in printed and "A classifier judged 2 of these" in printed
+    found = json.loads(file.read_text())["judge"]
+    assert found["photos"] == 2
+    assert list(found["models"])[:3] == ["gray", "random_copy", "street_unet"]
+    assert found["models"]["gray"]["frechet"] > 0
+
+
+def test_a_negative_number_of_judged_photos_is_refused(folder, capsys):
+    with pytest.raises(SystemExit):
+        command.main([str(folder), "--judged", "-1"])
+    assert "0 or more, not -1" in capsys.readouterr().err
+
+
 def test_shipped_weights_are_taken_without_being_named(folder, tmp_path):
     shipped = tmp_path / "shipped" / "street_unet.safetensors"
     shipped.parent.mkdir()
     save_weights(shipped, training_mean_ab=[3.0, -4.0])
-    judged, counts = evaluation_folder.evaluate_folder(folder, None)
+    judged, counts, judgement = evaluation_folder.evaluate_folder(folder, None)
+    assert judgement is None
     assert counts["weights"] == shipped.name
     truth = color.load_ab(preprocessing.prepare(folder).ab)
     expected = np.square(truth - [3.0, -4.0]).mean() / np.square(truth).mean()
@@ -141,8 +163,8 @@ def test_a_record_without_numbers_is_refused_by_name_before_any_work(capsys, tmp
 
 def test_what_json_wrote_passes_the_check(folder, capsys, tmp_path):
     record = tmp_path / "record.json"
-    assert command.main([str(folder), "--json", str(record)]) == 0
-    assert command.main([str(folder), "--check", str(record)]) == 0
+    assert command.main([str(folder), "--judged", "0", "--json", str(record)]) == 0
+    assert command.main([str(folder), "--judged", "0", "--check", str(record)]) == 0
     assert "PASS" in capsys.readouterr().out
 
 
