@@ -166,6 +166,10 @@ def report(done: list[Done], seconds: float) -> str:
     if toned:
         are = "is" if toned == 1 else "are"
         lines.append(f"{toned} {are} in one tone, such as sepia, and counted as gray")
+    unsure = [one for one in colored if one.unsure]
+    if unsure:
+        lines.append(f"unsure of {len(unsure)}, which the network expects to color badly: paler")
+        lines += listed([f"  {shown(one.photo)}: unsure" for one in unsure])
     compared = [one for one in colored if one.errors]
     if compared:
         mean = {

@@ -40,6 +40,7 @@ class Done:
     kind: str = ""  # gray, toned or color, see `judged.kind`
     errors: dict[str, float] = field(default_factory=dict)  # of a photo that had color
     losses: tuple[str, ...] = ()
+    unsure: bool = False  # the network was, and the colors are paler
 
 
 def find_jobs(
@@ -112,13 +113,14 @@ def color_photo(job: Job, colorizer: Colorizer) -> Done:
 
 def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
     kind = judged.kind(scan.rgb)
-    chroma, bits = colorizer.predict(scan.rgb)
+    chroma, bits, unsure = colorizer.predict(scan.rgb)
     painted = colorizer.paint(scan.rgb, chroma)
     errors = judged.errors(painted, scan.rgb) if kind == "color" else {}
     _write_pictures(job, scan.rgb, painted, bits, colorizer)
     if "colored" in job.targets:
         photo_files.write(job.targets["colored"], painted, scan)
-    return Done(job.photo, kind=kind, errors=errors, losses=tuple(scan.losses))
+    about = {"losses": tuple(scan.losses), "unsure": unsure}
+    return Done(job.photo, kind=kind, errors=errors, **about)
 
 
 def _write_pictures(job: Job, rgb, painted, bits: Tensor, colorizer: Colorizer) -> None:

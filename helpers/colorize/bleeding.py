@@ -67,7 +67,7 @@ def compare(pictures: list[np.ndarray], colorizer: Colorizer) -> pd.DataFrame:
     rows = []
     for picture in pictures:
         lightness, truth = color.split_lab(picture)
-        ours, _, guide = colorizer.see(picture)
+        ours, _, guide, _ = colorizer.see(picture)
         ideal = F.adaptive_avg_pool2d(
             torch.from_numpy(truth).permute(2, 0, 1)[None], ours.shape[2:]
         )

@@ -4,8 +4,9 @@
     rgb = Colorizer.load().colorize(gray)
 
 The network sees the picture at about the size of its training photos. Its chroma is enlarged along
-the edges of the lightness (`edges`), and every pixel keeps its own lightness (`recolor`). Work at
-full size runs on strips of rows, so memory grows with the picture and little else.
+the edges of the lightness (`edges`), and every pixel keeps its own lightness (`recolor`). Where the
+network is unsure of a whole picture, the color becomes paler. Work at full size runs on strips of
+rows, so memory grows with the picture and little else.
 """
 
 import math
@@ -31,6 +32,12 @@ WEIGHTS = paths.WEIGHTS / "street_unet.safetensors"
 MODELS = {"colorful": "street_unet", "accurate": "street_unet_accurate"}  # as weights name them
 MODEL = "colorful"
 TEMPERATURES, GAINS = (0.01, 1000), (0, 1000)  # beyond these limits float32 overflows
+# Below this certainty (`street_unet.certainty`) a picture counts as unsure, and its chroma is
+# multiplied by PALER. On 40 validation photos each, colorful, this lowers the share of photos worse
+# than gray from 0.30 to 0.25 on Cambridge and from 0.60 to 0.55 on landscapes. On Manhattan, which
+# the network knows best, 3 of 40 are unsure and the share stays at 0.38. At 0.2 it becomes 0.23,
+# 0.50 and 0.38, but three of five photos of Cambridge count as unsure.
+UNSURE, PALER = 0.16, 0.5
 STRIP = 2**17  # pixels in one strip: a few megabytes for each array
 # The network sees each picture at these multiples of its training size. The geometric mean of the
 # three distributions asks that a color be likely at every size. With an earlier training this cut
@@ -41,10 +48,20 @@ LEAST_SIDE = 8  # pixels of what the network sees, however long and thin the pic
 
 
 class Colorizer:
-    """Colors pictures with one network at one operating point. Made by `load`."""
+    """Colors pictures with one network at one operating point. Made by `load`.
 
-    def __init__(self, model: StreetUnet, point: OperatingPoint, device: str | torch.device):
+    limit: the certainty below which it is unsure of a picture, UNSURE by default.
+    """
+
+    def __init__(
+        self,
+        model: StreetUnet,
+        point: OperatingPoint,
+        device: str | torch.device,
+        limit: float | None = None,
+    ):
         self.model, self.point, self.device = model, point, torch.device(device)
+        self.limit = UNSURE if limit is None else limit
 
     @classmethod
     def load(
@@ -97,7 +114,7 @@ class Colorizer:
         of the result.
         Raises ValueError for another shape, type or range.
         """
-        chroma, _ = self.predict(picture)
+        chroma, *_ = self.predict(picture)
         return self.paint(picture, chroma)
 
     def uncertainty(self, picture: np.ndarray | Image.Image) -> np.ndarray:
@@ -106,7 +123,7 @@ class Colorizer:
         0 is certain; the base-2 logarithm of the number of bins, about 6, is the maximum.
         """
         picture = checked(picture)
-        _, bits = self.predict(picture)
+        _, bits, _ = self.predict(picture)
         return self.spread(bits, picture, self.inside(picture))
 
     def spread(self, bits: Tensor, picture: np.ndarray, inside: tuple[slice, slice]) -> np.ndarray:
@@ -125,22 +142,23 @@ class Colorizer:
         eight_bits = picture.dtype == np.uint8
         return scans.inside(picture if eight_bits else self.gray_version(picture))
 
-    def predict(self, picture: np.ndarray) -> tuple[Tensor, Tensor]:
+    def predict(self, picture: np.ndarray) -> tuple[Tensor, Tensor, bool]:
         """Return chroma and entropy for `paint` and `spread`, of the part inside the border.
 
         Chroma (1 x 2 x M x N, ab units) follows the picture's edges and is at most FINE times as
-        large as the network's output; entropy is 1 x 1 x h x w, in bits.
+        large as the network's output. Entropy is 1 x 1 x h x w, in bits. The last value says
+        whether the network is unsure of the picture, whose chroma is PALER then.
         """
         picture = checked(picture)
-        chroma, bits, guide = self.see(picture[self.inside(picture)])
-        return edges.along_edges(chroma, guide), bits
+        chroma, bits, guide, unsure = self.see(picture[self.inside(picture)])
+        return edges.along_edges(chroma, guide), bits, unsure
 
     @torch.inference_mode()
-    def see(self, picture: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    def see(self, picture: np.ndarray) -> tuple[Tensor, Tensor, Tensor, bool]:
         """Return the network's output before enlargement, and the lightness that guides it.
 
         Chroma is 1 x 2 x h x w (ab units), entropy 1 x 1 x h x w (bits), lightness 1 x 1 x M x N
-        (0..1).
+        (0..1). The last value says whether the network is unsure.
         """
         gray = self.gray_version(picture)
         gray = scans.stretched(gray, sized(gray, *network_size(*gray.shape)))
@@ -148,9 +166,10 @@ class Colorizer:
         low = tuple((side + 1) // 2 for side in sizes[-1])
         seen = torch.stack([self._posterior(gray, size, low) for size in sizes])
         logs = torch.log_softmax(seen.mean(dim=0), dim=1)
-        chroma = street_unet.ab_at_half(self.model, logs, self.point)
+        unsure = float(street_unet.certainty(self.model, logs)) < self.limit
+        chroma = street_unet.ab_at_half(self.model, logs, self.point) * (PALER if unsure else 1)
         fine = [max(n, min(own, edges.FINE * n)) for own, n in zip(gray.shape, low)]
-        return chroma, bins.entropy(logs)[:, None], self._lightness(gray, *fine)
+        return chroma, bins.entropy(logs)[:, None], self._lightness(gray, *fine), unsure
 
     def _posterior(self, gray: np.ndarray, size: tuple, low: tuple) -> Tensor:
         """Log probabilities of the bins (1 x Q x low) from the picture at `size`."""

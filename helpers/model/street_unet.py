@@ -137,6 +137,19 @@ def ab_at_half(model: StreetUnet, logs: Tensor, point: OperatingPoint) -> Tensor
     return mean * point.gain
 
 
+def certainty(model: StreetUnet, logs: Tensor) -> Tensor:
+    """How much the network knows of each picture's color: B numbers from 0 to 1.
+
+    From `posterior`'s log probabilities: the mean color, squared, over the mean square of the
+    bins' colors, both averaged over the picture. It is the share by which the mean color is
+    expected to lower the squared error of gray: 0 for a guess, 1 where every color is certain.
+    """
+    shares = logs.exp()
+    mean = torch.einsum("bqhw,qc->bchw", shares, model.centers)
+    square = torch.einsum("bqhw,q->bhw", shares, model.centers.square().sum(dim=1))
+    return mean.square().sum(dim=1).mean(dim=(1, 2)) / square.mean(dim=(1, 2)).clamp_min(1e-6)
+
+
 def halve(ab: Tensor) -> Tensor:
     """Stored ab (N x H x W x 2) to ab units at half size (N x 2 x h x w), averaged 2 x 2."""
     return F.avg_pool2d(ab.permute(0, 3, 1, 2).float() - 128, 2, ceil_mode=True)

@@ -97,9 +97,7 @@ def test_the_network_sees_as_many_pixels_as_it_learned_from():
     assert network_size(880, 1120, 0.5) == (44, 56)
 
 
-def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
-    colorizer, weights, monkeypatch
-):
+def test_seen_once_at_that_size_the_colors_are_those_of_the_network(weights, monkeypatch):
     """Where nothing has to be shrunk, chroma averaged down is what the network said."""
     monkeypatch.setattr(coloring, "SCALES", (1,))
     gray = np.kron(np.random.default_rng(1).integers(60, 200, (11, 14)), np.ones((8, 8)))
@@ -107,7 +105,8 @@ def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
     model, _, points = street_unet.load(weights)
     seen = torch.from_numpy(lightness(gray)).float()[None, None] / 100
     said = street_unet.ab_at_half(model, street_unet.posterior(model, seen), points["street_unet"])
-    fine, _ = colorizer.predict(gray)
+    colorizer = Colorizer(model, points["street_unet"], "cpu", limit=0)
+    fine, *_ = colorizer.predict(gray)
     assert fine.shape[-2:] == (88, 112)
     averaged = torch.nn.functional.avg_pool2d(fine, 2)
     assert (averaged - said).square().mean() < 0.02 * said.square().mean()
@@ -132,22 +131,36 @@ def test_a_color_must_be_likely_at_every_size():
     """The geometric mean over the three sizes, scaled to sum to 1."""
     shares = [[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.4, 0.4, 0.1, 0.1]]
     network = BySize(shares)
-    _, bits = Colorizer(network, OperatingPoint(), "cpu").predict(scene(240, 320))
+    _, bits, _ = Colorizer(network, OperatingPoint(), "cpu").predict(scene(240, 320))
     mean = np.prod(shares, axis=0) ** (1 / 3)
     mean /= mean.sum()
     assert network.sizes == [network_size(240, 320, scale) for scale in coloring.SCALES]
     assert np.allclose(bits, -(mean * np.log2(mean)).sum(), atol=1e-5)
 
 
+def test_a_picture_of_which_the_network_is_unsure_is_paler():
+    gray, shares = scene(240, 320), np.array([0.4, 0.3, 0.2, 0.1], np.float32)
+    square = (shares[:, None] * CENTERS.numpy() ** 2).sum()
+    known = np.square(shares @ CENTERS.numpy()).sum() / square  # what the mean color explains
+    colors = {}
+    for limit in (0, known - 0.01, known + 0.01):
+        colorizer = Colorizer(BySize([shares] * 3), OperatingPoint(), "cpu", limit)
+        colors[limit], _, unsure = colorizer.predict(gray)
+        assert unsure == (limit > known)
+    never, sure, unsure = colors.values()
+    assert torch.equal(never, sure) and sure.abs().min() > 0
+    assert torch.allclose(unsure, coloring.PALER * sure, atol=1e-5)
+
+
 def test_options_do_what_they_say(weights):
     gray = scene()
-    plain, _ = Colorizer.load(weights).predict(gray)
-    doubled, _ = Colorizer.load(weights, chroma_gain=2).predict(gray)
+    plain, *_ = Colorizer.load(weights).predict(gray)
+    doubled, *_ = Colorizer.load(weights, chroma_gain=2).predict(gray)
     assert torch.allclose(doubled, 2 * plain, atol=1e-3)
     none = Colorizer.load(weights, chroma_gain=0).colorize(gray)
     assert np.abs(none.astype(int) - gray[..., None]).max() <= 1
-    bold, _ = Colorizer.load(weights, temperature=0.05).predict(gray)
-    meek, _ = Colorizer.load(weights, temperature=20).predict(gray)
+    bold, *_ = Colorizer.load(weights, temperature=0.05).predict(gray)
+    meek, *_ = Colorizer.load(weights, temperature=20).predict(gray)
     assert bold.std() > plain.std() > meek.std()
     other = Colorizer.load(weights, model="accurate")
     assert other.point.temperature == 1 and other.point.rebalance == 0
@@ -173,8 +186,8 @@ def test_a_border_of_paper_stays_without_color_and_changes_nothing_inside(colori
 def test_a_faded_print_gets_the_colors_of_a_fresh_one_and_keeps_its_lightness(colorizer):
     fresh = np.kron(scene(), np.ones((4, 4))) * 0.5 + 45
     faded = (fresh * 0.5 + 110).astype(np.uint8)
-    fresh_ab, _ = colorizer.predict(fresh.astype(np.uint8))
-    faded_ab, _ = colorizer.predict(faded)
+    fresh_ab, *_ = colorizer.predict(fresh.astype(np.uint8))
+    faded_ab, *_ = colorizer.predict(faded)
     assert (faded_ab - fresh_ab).square().mean() < 0.01 * fresh_ab.square().mean()
     assert np.abs(lightness(colorizer.colorize(faded)) - lightness(faded)).max() < 0.25
 

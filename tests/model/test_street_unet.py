@@ -72,6 +72,16 @@ def test_the_color_follows_the_whole_picture(model):
     assert not torch.equal(model(dark)[..., :8], model(light)[..., :8])
 
 
+def test_certainty_is_the_share_by_which_the_mean_color_lowers_the_error_of_gray(model):
+    logs = torch.log_softmax(3 * torch.randn(2, 4, 3, 5), dim=1)
+    for picture, found in zip(logs.exp(), street_unet.certainty(model, logs)):
+        shares = picture.flatten(1).T  # pixels x bins
+        gray = (shares @ CENTERS.square().sum(1)).sum()
+        mean = shares @ CENTERS
+        wrong = sum((s * (CENTERS - m).square().sum(1)).sum() for s, m in zip(shares, mean))
+        assert found.item() == pytest.approx(1 - (wrong / gray).item(), abs=1e-4)
+
+
 def test_an_operating_point_is_what_its_formula_says(model):
     logs = torch.log_softmax(torch.randn(1, 4, 3, 5), dim=1)
     point = OperatingPoint(temperature=0.6, rebalance=0.7, gain=1.3)
