@@ -46,20 +46,10 @@ LEAST_SIDE = 8  # pixels of what the network sees, however long and thin the pic
 
 
 class Colorizer:
-    """Colors pictures with one network at one operating point. Made by `load`.
+    """Colors pictures with one network at one operating point. Made by `load`."""
 
-    limit: the certainty below which it is unsure of a picture, UNSURE by default.
-    """
-
-    def __init__(
-        self,
-        model: StreetUnet,
-        point: OperatingPoint,
-        device: str | torch.device,
-        limit: float | None = None,
-    ):
+    def __init__(self, model: StreetUnet, point: OperatingPoint, device: str | torch.device):
         self.model, self.point, self.device = model, point, torch.device(device)
-        self.limit = UNSURE if limit is None else limit
 
     @classmethod
     def load(
@@ -164,7 +154,7 @@ class Colorizer:
         low = tuple((side + 1) // 2 for side in sizes[-1])
         seen = torch.stack([self._posterior(gray, size, low) for size in sizes])
         logs = torch.log_softmax(seen.mean(dim=0), dim=1)
-        unsure = float(street_unet.certainty(self.model, logs)) < self.limit
+        unsure = float(street_unet.certainty(self.model, logs)) < UNSURE
         chroma = street_unet.ab_at_half(self.model, logs, self.point)
         chroma = chroma * PALER if unsure and self.point.rebalance > 0 else chroma
         fine = [max(n, min(own, edges.FINE * n)) for own, n in zip(gray.shape, low)]

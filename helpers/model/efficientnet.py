@@ -14,15 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Of each block: kernel, repeats, stride, expansion, input and output channels (their Table 1).
+# Of each stage: kernel, repeats, stride, expansion, output channels (their Table 1).
 STAGES = (
-    (3, 1, 1, 1, 32, 16),
-    (3, 2, 2, 6, 16, 24),
-    (5, 2, 2, 6, 24, 40),
-    (3, 3, 2, 6, 40, 80),
-    (5, 3, 1, 6, 80, 112),
-    (5, 4, 2, 6, 112, 192),
-    (3, 1, 1, 6, 192, 320),
+    (3, 1, 1, 1, 16),
+    (3, 2, 2, 6, 24),
+    (5, 2, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (5, 3, 1, 6, 112),
+    (5, 4, 2, 6, 192),
+    (3, 1, 1, 6, 320),
 )
 SCALED = {"lite2": (1.1, 1.2)}  # width, depth
 FILES = {  # package, file, SHA-256
@@ -73,52 +73,26 @@ class Block(nn.Module):
         return x + self.layers(x) if self.residual else self.layers(x)
 
 
-class Encoder(nn.Module):
-    """The network up to its last block: features at 1/2, 1/4, 1/8, 1/16 and 1/32 of the size.
+class Classifier(nn.Module):
+    """Pictures (B x 3 x H x W, values / 127.5 - 1) to logits of ImageNet's classes and features.
 
-    `channels` has the number of channels of each.
+    Logits are B x 1000, features B x 1280: those from which the last layer makes the logits.
     """
 
     def __init__(self, kind: str):
         super().__init__()
         width, depth = SCALED[kind]
-        self.stem = nn.Sequential(Conv(3, 32, 3, 2), nn.ReLU6())
-        self.blocks, self.channels, self.taken = nn.ModuleList(), [], []
-        last, inputs = len(STAGES) - 1, 32
-        for i, (size, repeats, stride, expansion, _, outputs) in enumerate(STAGES):
+        layers, last, inputs = [Conv(3, 32, 3, 2), nn.ReLU6()], len(STAGES) - 1, 32
+        for i, (size, repeats, stride, expansion, outputs) in enumerate(STAGES):
             outputs = _multiple_of_8(outputs * width)
-            if stride == 2:
-                self._take(inputs)
             for k in range(repeats if i in (0, last) else math.ceil(repeats * depth)):
-                self.blocks.append(Block(inputs, outputs, size, stride if k == 0 else 1, expansion))
+                layers.append(Block(inputs, outputs, size, stride if k == 0 else 1, expansion))
                 inputs = outputs
-        self._take(inputs)
-
-    def _take(self, channels: int) -> None:
-        self.channels.append(channels)
-        self.taken.append(len(self.blocks) - 1)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        """Pictures (B x 3 x H x W, values / 127.5 - 1) to five arrays of features."""
-        x, found = self.stem(x), []
-        for i, block in enumerate(self.blocks):
-            x = block(x)
-            if i in self.taken:
-                found.append(x)
-        return found
-
-
-class Classifier(nn.Module):
-    """All of it: logits (B x 1000) of ImageNet's classes, and the features (B x 1280) before."""
-
-    def __init__(self, kind: str):
-        super().__init__()
-        self.encoder = Encoder(kind)
-        self.head = nn.Sequential(Conv(self.encoder.channels[-1], 1280, 1), nn.ReLU6())
+        self.layers = nn.Sequential(*layers, Conv(inputs, 1280, 1), nn.ReLU6())
         self.classes = nn.Linear(1280, 1000)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.head(self.encoder(x)[-1]).mean(dim=(2, 3))
+        features = self.layers(x).mean(dim=(2, 3))
         return self.classes(features), features
 
 
