@@ -32,6 +32,7 @@ DESCRIPTION = """Color gray photos at their own size. Only color is added; the l
 If a photo has color, its gray version is colored and the error is reported. A print in one tone,
 such as sepia, counts as gray, and its tone is replaced. A white or black border on all four sides
 of a scan stays without color. Crop a border on fewer sides first: it misleads the network.
+A photo of which the network is unsure is named and, with colorful, gets paler colors.
 JPEG, PNG, WebP and TIFF up to 120 megapixels; each keeps its format, EXIF, orientation and color
 profile."""
 
@@ -168,7 +169,7 @@ def report(done: list[Done], seconds: float) -> str:
         lines.append(f"{toned} {are} in one tone, such as sepia, and counted as gray")
     unsure = [one for one in colored if one.unsure]
     if unsure:
-        lines.append(f"unsure, so paler: {len(unsure)}, unlike the photos that the network knows")
+        lines.append(f"unsure of {len(unsure)}, for which the network expects little of its colors")
         lines += listed([f"  {shown(one.photo)}: unsure" for one in unsure])
     compared = [one for one in colored if one.errors]
     if compared:

@@ -40,7 +40,7 @@ class Done:
     kind: str = ""  # gray, toned or color, see `judged.kind`
     errors: dict[str, float] = field(default_factory=dict)  # of a photo that had color
     losses: tuple[str, ...] = ()
-    unsure: bool = False  # the network was, and the colors are paler
+    unsure: bool = False  # whether the network was, see `Colorizer.predict`
 
 
 def find_jobs(
@@ -119,8 +119,8 @@ def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
     _write_pictures(job, scan.rgb, painted, bits, colorizer)
     if "colored" in job.targets:
         photo_files.write(job.targets["colored"], painted, scan)
-    about = {"losses": tuple(scan.losses), "unsure": unsure}
-    return Done(job.photo, kind=kind, errors=errors, **about)
+    losses = tuple(scan.losses)
+    return Done(job.photo, kind=kind, errors=errors, losses=losses, unsure=unsure)
 
 
 def _write_pictures(job: Job, rgb, painted, bits: Tensor, colorizer: Colorizer) -> None:

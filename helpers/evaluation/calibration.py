@@ -13,11 +13,10 @@ import torch
 from .. import color
 from ..intervals import bootstrap, interval
 from ..model import bins
-from ..model.street_unet import OperatingPoint, StreetUnet, ab_at_half, halve, posterior, to_size
+from ..model.street_unet import StreetUnet, halve, posterior, to_size
 
 GROUPS = 10
 BATCH = 16  # photos in one pass
-MEAN = OperatingPoint()
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,8 @@ def maps(
         part = slice(start, start + BATCH)
         light = color.load_lightness(lightness[part]) / 100
         logs = posterior(model, torch.from_numpy(light)[:, None])
-        mean = ab_at_half(model, logs, MEAN)
-        squares = model.centers.square().sum(dim=1)
-        expected = torch.einsum("bqhw,q->bhw", logs.exp(), squares) - mean.square().sum(dim=1)
+        mean, square = bins.moments(logs, model.centers)
+        expected = square - mean.square().sum(dim=1)
         true = halve(torch.from_numpy(truth[part]))
         measured = (mean - true).square().sum(dim=1)
         found.append([x.numpy() for x in (bins.entropy(logs), expected / 2, measured / 2)])

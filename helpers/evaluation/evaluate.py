@@ -4,6 +4,7 @@ Intervals are 95% intervals from resampled stretches of street (and seeds); `int
 Differences between models are paired: both are measured on the same resampled stretches.
 """
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -35,12 +36,12 @@ class Evaluation:
         """
         found = {}
         for model, values in self.estimates.iterrows():
-            found[model], each = {}, self.by_unit(model)
+            found[model] = {}
             for metric, value in values.items():
                 low, high = self.interval(model, metric)
                 row = {metric: value, f"{metric}_low": low, f"{metric}_high": high}
                 if self.units.name == "stretch":
-                    low, high = prediction(each[metric], metrics.METRICS[metric].largest)
+                    low, high = self.new(model, metric)
                     row |= {f"{metric}_new_low": low, f"{metric}_new_high": high}
                 found[model] |= {k: float(v) if np.isfinite(v) else None for k, v in row.items()}
         return found
@@ -55,8 +56,12 @@ class Evaluation:
 
     def by_unit(self, model: str) -> pd.DataFrame:
         """Metrics of each unit alone, means over seeds: units x metrics."""
-        seeds = [_measured(sums, self.units) for sums in self.sums[model]]
-        return pd.concat(seeds).groupby(level=0).mean()
+        return self._by_unit[model]
+
+    @functools.cached_property  # every metric asks
+    def _by_unit(self) -> dict[str, pd.DataFrame]:
+        seeds = {m: [_measured(s, self.units) for s in sums] for m, sums in self.sums.items()}
+        return {model: pd.concat(each).groupby(level=0).mean() for model, each in seeds.items()}
 
     def resampled(self) -> str:
         """What the intervals resample, in words: "10 stretches of about 140 photos"."""

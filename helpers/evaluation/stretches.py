@@ -67,11 +67,12 @@ def coverage(judged: Evaluation, models: Iterable[str], metrics: Iterable[str]) 
     with places as units, which ignores streets), covered_by_places. Empty where the unit is not
     the stretch. What a stretch cannot measure is left out.
     """
-    rows, by_unit = [], {model: judged.by_unit(model) for model in models}
+    rows = []
     for left_out in np.unique(judged.units) if judged.units.name == "stretch" else ():
         others = (judged.units != left_out).to_numpy()
         places = judged.photos.place[others].reset_index(drop=True)
-        for model, each in by_unit.items():
+        for model in models:
+            each = judged.by_unit(model)
             draws = drawn([s[others].reset_index(drop=True) for s in judged.sums[model]], places)
             for metric in metrics:
                 value, kept = each[metric][left_out], each[metric].drop(left_out)

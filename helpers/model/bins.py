@@ -102,6 +102,16 @@ def annealed_mean(logits: Tensor, centers: Tensor, temperature: float) -> Tensor
     return torch.einsum("bqhw,qc->bchw", shares, centers)
 
 
+def moments(logs: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean color (B x 2 x h x w, ab units) and mean squared length of a color (B x h x w).
+
+    logs: log probabilities. The second minus the squared length of the first is the squared error
+    that a distribution expects of its mean color; the second alone, that of gray.
+    """
+    squares = torch.einsum("bqhw,q->bhw", logs.exp(), centers.square().sum(dim=1))
+    return annealed_mean(logs, centers, 1), squares
+
+
 def entropy(logits: Tensor) -> Tensor:
     """Entropy in bits (B x h x w) of softmax(logits): from 0 (certain) to log2(Q) (uniform)."""
     log_shares = torch.log_softmax(logits, dim=1)

@@ -119,9 +119,7 @@ def certainty(model: StreetUnet, logs: Tensor) -> Tensor:
     bins' colors, both averaged over the picture. It is the share by which the mean color is
     expected to lower the squared error of gray: 0 for a guess, 1 where every color is certain.
     """
-    shares = logs.exp()
-    mean = torch.einsum("bqhw,qc->bchw", shares, model.centers)
-    square = torch.einsum("bqhw,q->bhw", shares, model.centers.square().sum(dim=1))
+    mean, square = bins.moments(logs, model.centers)
     return mean.square().sum(dim=1).mean(dim=(1, 2)) / square.mean(dim=(1, 2)).clamp_min(1e-6)
 
 

@@ -70,7 +70,8 @@ def _shuffled(turn: int, photos: int, seed: int) -> np.ndarray:
 def draw(sets: Sequence[Photos], counts: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     """Random stored photos, with replacement: so many of each set."""
     picked = [(photos, count) for photos, count in zip(sets, counts) if count]
-    return [p.take(torch.randint(len(p), (count,)).cpu().numpy()) for p, count in picked]
+    # Drawn on the CPU, where the rows are needed: a GPU would have to be waited for.
+    return [p.take(torch.randint(len(p), (n,), device="cpu").numpy()) for p, n in picked]
 
 
 def fitted(lightness: Tensor, target: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -85,7 +86,7 @@ def fitted(lightness: Tensor, target: Tensor, size: tuple[int, int]) -> tuple[Te
         return lightness, target
     cell = min(height / size[0], width / size[1])
     part = cell * size[0] / height, cell * size[1] / width  # shares of height and width
-    start = [float(torch.rand(1)) * (1 - share) for share in part]
+    start = [float(torch.rand(1, device="cpu")) * (1 - share) for share in part]
     enlarged = min(ROOM, max(cell, 1))
 
     def cut(x: Tensor) -> Tensor:

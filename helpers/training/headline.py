@@ -162,8 +162,8 @@ def write(
     """Write the weights of `street_unet` with its operating points and its origin.
 
     sets: the prepared sets of the photos, the main one first. held: what chooses the operating
-    points and the certainty below which a picture counts as unsure. chosen_with: the keys of the
-    training runs whose validation photos that are; by default its own. began: the meta of
+    points. chosen_with: the keys of the training runs whose validation photos that are; by default
+    its own. began: the meta of
     the weights that this training began with, whose photos count as its own.
     """
     used = sum((x.hashes for x in (photos.train, *photos.extra)), ())
@@ -176,7 +176,6 @@ def write(
         "validation_photos": [*before.get("validation_photos", ()), *photos.validation.hashes],
         "began_with": before.get("key") or ("ImageNet" if recipe.pretrained else None),
         "points_chosen_with": list(chosen_with) or [fitted.key],
-        "unsure_below": operating.unsure_below(held),
         "recipe": asdict(recipe),
         "seconds": round(fitted.seconds),
         "key": fitted.key,

@@ -137,7 +137,7 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
                 drawn = batches.draw([train, *extra], counts)
             shape = tuple(drawn[0][0].shape[1:])
             if recipe.sizes:
-                shape = recipe.sizes[int(torch.randint(len(recipe.sizes), ()))][::-1]
+                shape = recipe.sizes[int(torch.randint(len(recipe.sizes), (), device="cpu"))][::-1]
             parts = [
                 batches.vary(
                     *batches.fitted(stored[:, None].float(), learns.target(ab), shape),

@@ -19,7 +19,6 @@ from ..model.street_unet import (
     OperatingPoint,
     StreetUnet,
     ab_at_half,
-    certainty,
     posterior,
     to_size,
 )
@@ -29,7 +28,6 @@ REBALANCES = (0.0, 0.5, 0.75, 1.0, 1.25)
 GAINS = (1.0, 1.15)
 CHROMA_RATIO = (0.85, 1.05)  # the range that counts as colorful as ground truth
 PRICE = 1.25  # largest error of the colorful point, relative to the accurate one
-DOUBTFUL = 0.1  # share of validation photos that the network counts as unsure of
 AT_ONCE = 32  # photos in one pass
 
 
@@ -66,12 +64,6 @@ class Validation:
         """colorfulness_gap, as in `metrics`, summed over the photos."""
         ours = metrics.colorfulness(color.join_lab(self.light, self.ab(point)))
         return float(np.abs(ours - self.colorfulness).sum())
-
-
-def unsure_below(folds: Sequence[Validation]) -> float:
-    """The `certainty` below which a tenth of the validation photos lie, of one fold or several."""
-    known = [certainty(fold.model, logs) for fold in folds for logs in fold.logs]
-    return float(torch.cat(known).quantile(DOUBTFUL))
 
 
 def choose(folds: Sequence[Validation]) -> dict[str, OperatingPoint]:

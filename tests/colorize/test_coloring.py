@@ -105,6 +105,7 @@ def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
     """Where nothing has to be shrunk, chroma averaged down is what the network said."""
     monkeypatch.setattr(coloring, "SCALES", (1,))
     monkeypatch.setattr(coloring, "SEEN", 88 * 112)
+    monkeypatch.setattr(coloring, "UNSURE", 0)
     gray = np.kron(np.random.default_rng(1).integers(60, 200, (11, 14)), np.ones((8, 8)))
     gray = gray.astype(np.uint8)
     model, _, points = street_unet.load(weights)
@@ -142,18 +143,21 @@ def test_a_color_must_be_likely_at_every_size():
     assert np.allclose(bits, -(mean * np.log2(mean)).sum(), atol=1e-5)
 
 
-def test_a_picture_of_which_the_network_is_unsure_is_paler():
+def test_a_picture_of_which_the_network_is_unsure_is_paler_unless_it_is_pale_already(monkeypatch):
     gray, shares = scene(240, 320), np.array([0.4, 0.3, 0.2, 0.1], np.float32)
     square = (shares[:, None] * CENTERS.numpy() ** 2).sum()
     known = np.square(shares @ CENTERS.numpy()).sum() / square  # what the mean color explains
-    colors = {}
-    for limit in (0, known - 0.01, known + 0.01):
-        colorizer = Colorizer(BySize([shares] * 3), OperatingPoint(), "cpu", limit)
-        colors[limit], _, unsure = colorizer.predict(gray)
-        assert unsure == (limit > known)
-    never, sure, unsure = colors.values()
-    assert torch.equal(never, sure) and sure.abs().min() > 0
-    assert torch.allclose(unsure, coloring.PALER * sure, atol=1e-5)
+    for rebalance, factor in ((0.5, coloring.PALER), (0, 1)):
+        colors = {}
+        for limit in (0, known - 0.01, known + 0.01):
+            monkeypatch.setattr(coloring, "UNSURE", limit)
+            point = OperatingPoint(rebalance=rebalance)
+            colorizer = Colorizer(BySize([shares] * 3), point, "cpu")
+            colors[limit], _, unsure = colorizer.predict(gray)
+            assert unsure == (limit > known)
+        never, sure, unsure = colors.values()
+        assert torch.equal(never, sure) and sure.abs().max() > 1
+        assert torch.allclose(unsure, factor * sure, atol=1e-5)
 
 
 def test_options_do_what_they_say(weights):

@@ -20,7 +20,7 @@ from PIL import Image
 from skimage.color import rgb2lab
 
 from helpers import paths
-from helpers.colorize import Colorizer, album
+from helpers.colorize import Colorizer, album, coloring
 from helpers.colorize.__main__ import LISTED, listed, main
 
 ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
@@ -269,7 +269,17 @@ def test_a_photo_in_color_gets_its_error_and_sepia_does_not(run, tmp_path):
     status, said, _ = run(folder)
     assert status == 0
     assert "1 had color" in said and "color.png: CIEDE2000" in said
-    assert "1 is in one tone" in said and "sepia.png" not in said
+    assert "1 is in one tone" in said and "sepia.png: CIEDE2000" not in said
+
+
+def test_photos_of_which_the_network_is_unsure_are_named(run, tmp_path, monkeypatch):
+    for name in ("one.png", "two.png"):
+        Image.fromarray(scene()).save(tmp_path / name)
+    for limit, named in ((0, False), (1, True)):
+        monkeypatch.setattr(coloring, "UNSURE", limit)
+        status, said, _ = run(tmp_path / "one.png", tmp_path / "two.png", "--overwrite")
+        assert status == 0
+        assert all((f"{name}: unsure" in said) == named for name in ("one.png", "two.png"))
 
 
 def test_every_bad_photo_is_reported_at_the_end_and_the_others_are_colored(run, photos, tmp_path):
