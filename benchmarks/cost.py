@@ -83,7 +83,7 @@ def street_unet(data: str, photos: int, most: int) -> pd.Series:
     used = groups(preprocessing.prepare(data, photos))
 
     def work(batches: int) -> None:
-        fit(replace(STREET_UNET, batches=batches), used.train, extra=used.extra)
+        fit(replace(STREET_UNET, batch_size=BATCH, batches=batches), used.train, extra=used.extra)
 
     return trained(work, -(-len(used.train) // BATCH), most)
 

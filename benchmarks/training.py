@@ -83,7 +83,7 @@ def ours(recipe=PUBLISHED, fast=True):
             return output.new_zeros(())
 
         build = None if recipe.network == "street_unet" else lambda: model.ColorizeCNN(fast=fast)
-        chosen = replace(recipe, batches=count)
+        chosen = replace(recipe, batch_size=BATCH, batches=count)
         fitted = fit(chosen, photos(), build=build, log={"stamp": stamp})
         return fitted.history.loss.tolist(), stamps
 

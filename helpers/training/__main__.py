@@ -26,8 +26,9 @@ LAST = 10  # batches whose mean loss is printed
 EPILOG = """models:
   street_unet   the network of data/weights; python -m helpers.colorize --weights uses what it
                 writes. By default the shipped weights learn your photos, too, in ten minutes on
-                2 cores (300 batches). --from-scratch begins with an encoder that knows ImageNet
-                and nothing of colors (2,500 batches, an hour)
+                2 cores (300 batches of 16). --from-scratch begins with an encoder that knows
+                ImageNet and nothing of colors (4,200 batches of 64: minutes on a GPU, hours on
+                2 cores)
   colorize_cnn  the report's network until validation stops improving (learning rate 1e-3, at
                 most 60 epochs); its weights load into helpers.model.ColorizeCNN
   published     the same network by the report's recipe (learning rate 1e-5, 375 batches)
@@ -94,7 +95,8 @@ def parser() -> argparse.ArgumentParser:
     length = made.add_mutually_exclusive_group()
     length.add_argument("--batches", type=whole_number, metavar="N", help="end after N batches")
     length.add_argument("--epochs", type=whole_number, metavar="N", help="end after N epochs")
-    add("--batch-size", type=whole_number, default=16, metavar="B", help="photos per process (16)")
+    add("--batch-size", type=whole_number, metavar="B",
+        help="photos per process (default: the model's own, over all processes)")  # fmt: skip
     add("--rate", type=positive, metavar="R", help="learning rate (default: the model's own)")
     add("--seed", type=int, default=0, metavar="S", help="of weights and random draws (0)")
     add("--images", type=whole_number, metavar="N", help="use at most N photos")
@@ -131,8 +133,9 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         changes |= {"batches": options.batches, "epochs": options.epochs}
     if options.batches:
         changes["patience"] = None
-    size = options.batch_size * devices.ranks()
-    changes |= {"batch_size": size, "seed": options.seed, "bfloat16": options.bfloat16}
+    if options.batch_size:
+        changes["batch_size"] = options.batch_size * devices.ranks()
+    changes |= {"seed": options.seed, "bfloat16": options.bfloat16}
     return replace(recipe, **changes)
 
 

@@ -121,16 +121,19 @@ TRAINED = Recipe(rate=1e-3, batches=None, epochs=60, patience=8)
 STREET_UNET = Recipe(  # made the shipped weights: Manhattan, with Cambridge and landscapes
     network="street_unet",
     loss="bins",
-    rate=1.5e-3,
-    batches=2500,
+    rate=3e-3,
+    batch_size=64,
+    batches=4200,
     sampling="draws",
     falling=True,
-    weight_decay=0.02,
+    weight_decay=0.05,
     beta2=0.99,
     clip=5.0,
-    average=0.995,
+    average=0.997,
     changes="all",
-    sizes=((112, 88), (112, 88), (128, 128), (176, 144)),
-    extra_shares=(0.375, 0.1875),
+    sizes=((112, 88), (112, 88), (128, 128), (176, 144), (192, 176)),
+    extra_shares=(0.40625, 0.203125),
+    encoder_rate=0.7,
 )
-FINE_TUNED = replace(STREET_UNET, rate=3e-4, batches=300)  # further, on a user's photos
+# Further, on a user's photos.
+FINE_TUNED = replace(STREET_UNET, rate=3e-4, batch_size=16, batches=300, average=0.98)
