@@ -32,7 +32,7 @@ DESCRIPTION = """Color gray photos at their own size. Only color is added; the l
 If a photo has color, its gray version is colored and the error is reported. A print in one tone,
 such as sepia, counts as gray, and its tone is replaced. A white or black border on all four sides
 of a scan stays without color. Crop a border on fewer sides first: it misleads the network.
-A photo of which the network is unsure is named and, with colorful, gets paler colors.
+A photo of which the network is unsure is named, and gets the colors of accurate.
 JPEG, PNG, WebP and TIFF up to 120 megapixels; each keeps its format, EXIF, orientation and color
 profile."""
 

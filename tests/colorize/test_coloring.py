@@ -143,21 +143,19 @@ def test_a_color_must_be_likely_at_every_size():
     assert np.allclose(bits, -(mean * np.log2(mean)).sum(), atol=1e-5)
 
 
-def test_a_picture_of_which_the_network_is_unsure_is_paler_unless_it_is_pale_already(monkeypatch):
+def test_of_a_picture_that_the_network_is_unsure_of_the_colors_are_not_rebalanced(monkeypatch):
     gray, shares = scene(240, 320), np.array([0.4, 0.3, 0.2, 0.1], np.float32)
     square = (shares[:, None] * CENTERS.numpy() ** 2).sum()
     known = np.square(shares @ CENTERS.numpy()).sum() / square  # what the mean color explains
-    for rebalance, factor in ((0.5, coloring.PALER), (0, 1)):
-        colors = {}
-        for limit in (0, known - 0.01, known + 0.01):
-            monkeypatch.setattr(coloring, "UNSURE", limit)
-            point = OperatingPoint(rebalance=rebalance)
-            colorizer = Colorizer(BySize([shares] * 3), point, "cpu")
-            colors[limit], _, unsure = colorizer.predict(gray)
-            assert unsure == (limit > known)
-        never, sure, unsure = colors.values()
-        assert torch.equal(never, sure) and sure.abs().max() > 1
-        assert torch.allclose(unsure, factor * sure, atol=1e-5)
+    colors = {}
+    for limit, rebalance in ((known - 0.01, 0.5), (known + 0.01, 0.5), (known + 0.01, 0)):
+        monkeypatch.setattr(coloring, "UNSURE", limit)
+        colorizer = Colorizer(BySize([shares] * 3), OperatingPoint(rebalance=rebalance), "cpu")
+        colors[limit > known, rebalance], _, unsure = colorizer.predict(gray)
+        assert unsure == (limit > known)
+    mean = colors[True, 0]
+    assert torch.equal(colors[True, 0.5], mean) and mean.abs().max() > 1
+    assert (colors[False, 0.5] - mean).abs().max() > 0.3
 
 
 def test_options_do_what_they_say(weights):
