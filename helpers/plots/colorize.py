@@ -1,11 +1,18 @@
 """Figures of 06_colorize_your_photos. Takes data and draws it, computes nothing."""
 
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ..results import Drawing
 from . import COLORS, new, picture
+
+if TYPE_CHECKING:
+    from ..colorize.judged import Example
 
 WIDTH = 7.2  # inches of a figure as wide as the page
 
@@ -86,6 +93,34 @@ def elsewhere(rows: dict[str, dict[str, np.ndarray]]) -> Drawing:
         "Pictures other than streets: gray, colored, and in their own colors.",
         "A rocket, a cup of coffee, a cat and an astronaut: each gray, colored, and in its own "
         "colors.",
+        photo=True,
+    )
+
+
+def right_and_wrong(examples: Sequence["Example"]) -> Drawing:
+    """Colored photos (`judged.ranked`), the best half on the left and the worst on the right."""
+    half = len(examples) // 2
+    pairs = zip(examples[:half], reversed(examples[half:]))
+    names = ("gray", "colored", "ground truth")
+    figure = _grid(
+        [
+            {f"{name}{blank}": image for blank, one in (("", left), (" ", right))
+             for name, image in zip(names, (one.gray, one.colored, one.truth))}
+            for left, right in pairs
+        ]
+    )  # fmt: skip
+    order = itertools.chain(*zip(examples[:half], reversed(examples[half:])))
+    for axis, one in zip(figure.axes[1::3], order):
+        axis.text(0.03, 0.04, f"{one.ratio:.2f}", transform=axis.transAxes, color="white",
+                  fontsize=8, bbox={"facecolor": "black", "alpha": 0.6, "pad": 1.5, "lw": 0})  # fmt: skip
+    return Drawing(
+        figure,
+        "shipped_examples",
+        "The shipped weights on test photos of this run: the best on the left, "
+        "the worst on the right. Numbers are CIEDE2000 relative to that of gray; above 1 the photo "
+        "would be closer to its own colors if it had been left gray.",
+        "Twelve streets, each gray, colored and in its own colors. On the left the colors are close "
+        "to the street's own, on the right they are not.",
         photo=True,
     )
 
