@@ -5,8 +5,8 @@
 
 The network sees the picture at about the size of its training photos. Its chroma is enlarged along
 the edges of the lightness (`edges`), and every pixel keeps its own lightness (`recolor`). Where the
-network is unsure of a whole picture, its colors are not rebalanced. Work at full size runs on strips of
-rows, so memory grows with the picture and little else.
+network is unsure of a whole picture, its colors are not rebalanced. Work at full size runs on
+strips of rows, so memory grows with the picture and little else.
 """
 
 import math

@@ -12,6 +12,7 @@ from ..metrics import METRICS
 
 RECORDED = "streetview-thumbnails"  # its full run is shown where a run is too short for studies
 PRECISION = paths.MEASURED / "precision.json"
+GPU = paths.MEASURED / "gpu.json"
 ERROR = METRICS["mse_vs_gray"]
 COLUMNS = ("delta_e", "auc", "chroma_ratio", "colorfulness_gap")
 UNBROKEN = "\N{NO-BREAK SPACE}"  # keeps a number and its interval on one line
@@ -131,6 +132,32 @@ def precision() -> tuple[pd.DataFrame, str]:
         verdict = _verdict(row.change_low, row.change_high, 0, "float32")
         lines.append(f"{row.Index}: {ERROR.label} {_change(row)}, {verdict}")
     return table, "\n".join(lines)
+
+
+def gpu() -> tuple[pd.DataFrame, str]:
+    """The record of `benchmarks/gpu.py`: photos per second, and the rest in words."""
+    record = results.load(GPU)
+    environment, rows, lines = record["environment"], {}, []
+    for name in ("colorize_cnn", "street_unet"):
+        part = record[name]
+        for kind, found in part["speed"].items():
+            size, precision = kind.removeprefix("batches of ").split(", ")
+            row = rows.setdefault(f"{name}, batches of {size}", {})
+            row[f"photos/s, {precision}"] = f"{found['photos_per_second']:,.0f}"
+        epoch, best = part["epoch"], part["epoch"]["batch"]
+        speed = part["speed"][f"batches of {best}, float32"]["photos_per_second"]
+        floor = min(part["floor_photos_per_second"].values())
+        compiled, with_it = part["compiled"], "not measured"
+        if "photos_per_second" in compiled:
+            with_it = f"{compiled['photos_per_second']:,.0f} photos/s"
+        lines.append(
+            f"{name}: {epoch['photos']:,} photos, an epoch, in {epoch['seconds']:.1f} s, batches "
+            f"of {best}. The floor of bytes and operations is {floor:,.0f} photos/s, "
+            f"{floor / speed:.1f} times as fast. With torch.compile: {with_it}"
+        )
+    lines += [f"one process, {name}: {told}" for name, told in record["nccl"].items()]
+    ran_on = f"{environment['device']}, PyTorch {environment['versions']['torch']}"
+    return pd.DataFrame(rows).T, "\n".join([f"{ran_on}, commit {environment['commit']}", *lines])
 
 
 def _verdict(low: float, high: float, reference: float, name: str) -> str:

@@ -102,25 +102,30 @@ def right_and_wrong(examples: Sequence["Example"]) -> Drawing:
     half = len(examples) // 2
     pairs = zip(examples[:half], reversed(examples[half:]))
     names = ("gray", "colored", "ground truth")
-    figure = _grid(
-        [
-            {f"{name}{blank}": image for blank, one in (("", left), (" ", right))
-             for name, image in zip(names, (one.gray, one.colored, one.truth))}
-            for left, right in pairs
-        ]
-    )  # fmt: skip
+    rows = []
+    for left, right in pairs:
+        sides = {"": left, " ": right}  # a space keeps the titles apart
+        rows.append(
+            {
+                f"{name}{mark}": image
+                for mark, one in sides.items()
+                for name, image in zip(names, (one.gray, one.colored, one.truth))
+            }
+        )
+    figure = _grid(rows)
     order = itertools.chain(*zip(examples[:half], reversed(examples[half:])))
+    box = {"facecolor": "black", "alpha": 0.6, "pad": 1.5, "linewidth": 0}
+    look = {"color": "white", "fontsize": 8, "bbox": box}
     for axis, one in zip(figure.axes[1::3], order):
-        axis.text(0.03, 0.04, f"{one.ratio:.2f}", transform=axis.transAxes, color="white",
-                  fontsize=8, bbox={"facecolor": "black", "alpha": 0.6, "pad": 1.5, "lw": 0})  # fmt: skip
+        axis.text(0.03, 0.04, f"{one.ratio:.2f}", transform=axis.transAxes, **look)
     return Drawing(
         figure,
         "shipped_examples",
         "The shipped weights on test photos of this run: the best on the left, "
         "the worst on the right. Numbers are CIEDE2000 relative to that of gray; above 1 the photo "
         "would be closer to its own colors if it had been left gray.",
-        "Twelve streets, each gray, colored and in its own colors. On the left the colors are close "
-        "to the street's own, on the right they are not.",
+        "Twelve streets, each gray, colored and in its own colors. On the left the colors are "
+        "close to the street's own, on the right they are not.",
         photo=True,
     )
 

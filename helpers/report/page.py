@@ -208,6 +208,18 @@ def _appendix() -> list[dict]:
             "summary": summary,
         }
     )
+    speeds, summary = tables.gpu()
+    found.append(
+        {
+            "name": "gpu",
+            "title": "Training on a GPU",
+            "text": "A GPU trains from photos in its own memory. In small batches it waits for "
+            "the processor, which starts its work; large batches keep it busy.",
+            "caption": "Photos per second in training, by network and batch size.",
+            "table": Markup(table(speeds.to_html())),
+            "summary": summary,
+        }
+    )
     return found
 
 

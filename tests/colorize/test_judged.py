@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from colorizer_samples import scene
 from photo_samples import photo
+from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from helpers.colorize import judged
@@ -39,3 +40,23 @@ def test_errors_are_those_of_scikit_image():
     lightness = rgb2lab(truth) * [1, 0, 0]
     expected = deltaE_ciede2000(rgb2lab(truth), lightness).mean()
     assert found["delta_e_gray"] == pytest.approx(expected, rel=1e-4)
+
+
+class Grays:
+    """Gives a bright photo its own colors, a dark one half of them."""
+
+    def colorize(self, rgb):
+        gray = np.stack([self.gray_version(rgb)] * 3, axis=-1)
+        return rgb if rgb.mean() > 100 else (0.5 * rgb + 0.5 * gray).astype(np.uint8)
+
+    def gray_version(self, rgb):
+        return np.rint(rgb2lab(rgb)[..., 0] * 2.55).astype(np.uint8)
+
+
+def test_photos_are_ranked_from_the_best_to_the_worst_relative_to_gray(tmp_path):
+    bright, dark = np.asarray(photo(1)) // 2 + 120, np.asarray(photo(2)) // 4
+    for name, pixels in (("a", dark), ("b", bright)):
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{name}.png")
+    best, worst = judged.ranked(sorted(tmp_path.iterdir()), Grays(), longest=4000)
+    assert best.ratio == 0 and (best.colored == bright).all()
+    assert 0.2 < worst.ratio < 0.8 and (worst.truth == dark).all()

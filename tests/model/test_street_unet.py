@@ -254,7 +254,7 @@ def test_a_damaged_file_is_named_as_such(weights):
         street_unet.load(weights)
 
 
-def test_the_shipped_weights_which_have_no_checksum_are_accepted():
+def test_the_shipped_weights_load_with_both_operating_points():
     model, meta, points = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
     assert {"street_unet", "street_unet_accurate"} <= points.keys()
     assert isinstance(meta, dict)

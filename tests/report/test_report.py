@@ -191,10 +191,10 @@ def test_the_footer_names_what_took_longest(made, tmp_path):
 def test_recorded_benchmarks_stand_in_the_appendix_and_in_the_side_bar(html):
     appendix = html.split('<h2 id="appendix">')[1].split("</section>")[0]
     assert '<a href="#appendix">' in html.split("</nav>")[0]
-    for name in ("cost", "precision"):
+    for name in ("cost", "precision", "gpu"):
         assert f"data/measured/{name}.json" in appendix
         assert f'aria-labelledby="caption-{name}"' in appendix or f'id="caption-{name}"' in appendix
-    assert appendix.count("<table") == 2 and "bfloat16" in appendix and "62,058" in appendix
+    assert appendix.count("<table") == 3 and "bfloat16" in appendix and "62,058" in appendix
 
 
 def test_a_chapter_can_be_saved_as_a_notebook_without_outputs(html):
