@@ -4,7 +4,6 @@ Everything between the marks is written here; a test compares README and record.
 """
 
 from .. import paths, results
-from ..metrics import METRICS
 from ..results import sentence
 from .page_text import training_text
 
@@ -14,33 +13,40 @@ RECORD = paths.MEASURED / "streetview-thumbnails.json"
 README = paths.ROOT / "README.md"
 FIRST = "mse_vs_gray"  # the column with its interval
 MODELS = {
-    "gray": "gray",
-    "published": "the report's recipe, `published`",
-    "colorize_cnn": "the same network, trained longer, `colorize_cnn`",
-    "street_unet_accurate": "ours, accurate, `street_unet_accurate`",
-    "street_unet": "ours, colorful, `street_unet`",
+    "gray": "left gray",
+    "published": "the report's recipe",
+    "colorize_cnn": "the same network, trained longer",
+    "street_unet_accurate": "ours, most accurate",
+    "street_unet": "ours, colorful",
 }
-COLUMNS = (FIRST, "better_than_gray", "chroma_ratio", "delta_e")
+# Head, digits, and the value that would be best.
+COLUMNS = {
+    FIRST: ("error / gray ↓", 2, 0),
+    "chroma_ratio": ("chroma / truth → 1", 2, 1),
+    "delta_e": ("CIEDE2000 ↓", 1, 0),
+}
 
 
 def table(measured: dict) -> str:
-    """Five models of a results.json as a Markdown table; MSE / gray with its intervals."""
-    heads = [METRICS[name].head for name in COLUMNS]
-    heads.insert(1, "on another stretch")
+    """Five models of a results.json as a Markdown table of three columns, the best value bold."""
+    values = {model: measured["metrics"][model] for model in MODELS}
+    heads = [head for head, *_ in COLUMNS.values()]
     lines = ["| colored by | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
     for model, name in MODELS.items():
-        values = measured["metrics"][model]
-        cells = [f"{values[key]:.{METRICS[key].digits}f}" for key in COLUMNS]
-        cells[0] += " ({})".format(_span(values, ""))
-        cells.insert(1, _span(values, "_new"))
+        cells = []
+        for key, (_, digits, goal) in COLUMNS.items():
+            best = min(values, key=lambda m, key=key, goal=goal: abs(values[m][key] - goal))
+            cell = f"{values[model][key]:.{digits}f}"
+            cells.append(f"**{cell}**" if model == best else cell)
+        if model != "gray":
+            cells[0] += f" ({_span(values[model], '')})"
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def _span(values: dict, kind: str) -> str:
     low, high = (values.get(f"{FIRST}{kind}_{end}") for end in ("low", "high"))
-    digits = METRICS[FIRST].digits - bool(kind)
-    return "-" if low is None else f"{low:.{digits}f}-{high:.{digits}f}"
+    return "-" if low is None else f"{low:.2f} to {high:.2f}"
 
 
 def findings(measured: dict) -> str:

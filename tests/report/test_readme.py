@@ -43,3 +43,19 @@ def test_every_option_of_a_command_in_the_readme_exists():
     for line in TEXT.splitlines():
         if "./run_all.sh" in line:
             assert set(re.findall(r"(?<!\S)--[a-z]+", line)) <= known, line
+
+
+def test_the_best_value_of_each_column_is_bold():
+    changed = recorded()
+    for model, chroma in (("published", 0.2), ("street_unet", 1.3), ("colorize_cnn", 0.9)):
+        changed["metrics"][model] |= {"mse_vs_gray": 2 - chroma, "chroma_ratio": chroma}
+    changed["metrics"]["gray"]["delta_e"] = 0.1
+    rows = {
+        line.split(" | ")[0]: line.split(" | ")[1:] for line in readme.table(changed).split("\n")
+    }
+    bold = [[name for name, cells in rows.items() if "**" in cells[i]] for i in range(3)]
+    assert bold == [
+        ["| ours, most accurate"],
+        ["| the same network, trained longer"],
+        ["| left gray"],
+    ]
