@@ -139,7 +139,7 @@ class Run:
         fig.savefig(buffer, format=kind, dpi=130, **options)
         mime = f"image/{kind}"
         described = {"name": name, "caption": drawing.caption, "alt": drawing.alt}
-        instead = {"html": drawing.html} if drawing.html else {} if photo else _svg(fig)
+        instead = {"html": drawing.html} if drawing.html else {} if photo else svg(fig)
         instead["inches"] = round(float(fig.get_figwidth()), 2)
         encoded = base64.b64encode(buffer.getvalue()).decode()
         bundle = {mime: encoded, "text/plain": f"Figure {name}"}
@@ -269,7 +269,7 @@ def _judged(parts: list[dict]) -> dict[str, dict]:
     return {claim["key"]: claim for part in parts for claim in part.get("claims", [])}
 
 
-def _svg(fig) -> dict:
+def svg(fig) -> dict:
     """A drawing without pictures as SVG, if it is small."""
     import matplotlib
 

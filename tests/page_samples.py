@@ -62,7 +62,7 @@ def training(run: results.Run) -> nbformat.NotebookNode:
             prose(
                 "## The loss\n\nThe loss is $\\frac{1}{n}\\sum_i (x_i - y_i)^2$, and\n\n"
                 "$$\\sqrt{a^2 + b^2}$$\n\nAs [the loss](#fig-loss) shows, and "
-                "[the grid](#fig-samples) in [the next chapter](04_evaluation.ipynb), gray has "
+                "[the grid](#fig-comparison) in [the next chapter](04_evaluation.ipynb), gray has "
                 "{{metrics.gray.mse:.4f}} "
                 "([Zhang et al. 2016](#ref-zhang2016)).",
                 "formula",
@@ -80,7 +80,7 @@ def evaluation(run: results.Run) -> nbformat.NotebookNode:
     truth = numbers.integers(0, 255, (4, 88, 112, 3), dtype=np.uint8)
     gray = truth.mean(axis=-1).astype(np.uint8)
     layers = {"gray": gray, "output": truth // 2, "truth": truth}
-    words = ("samples", "Photos by rule.", "Gray, output and truth.")
+    words = ("comparison", "Photos by rule.", "Gray, output and truth.")
     samples = figure_output(run, comparison(layers, list("ABCD"), *words))
     judged = v4.new_output("stream", name="stdout", text="fails    vibrant\n         0.200\n")
     return v4.new_notebook(

@@ -50,9 +50,11 @@ def slider(layers: dict[str, np.ndarray]) -> Drawing:
         layers,
         [f"photo {number + 1}" for number in range(count)],
         "comparison",
-        "The same photos in three versions: gray, street_unet at its colorful operating point, and "
+        "The same photos five times: gray, colored by the published network, its output stretched "
+        "as the report displayed it, colored by street_unet at its colorful operating point, and "
         "ground truth.",
-        "Six street photos in three versions: gray, colored by street_unet, and ground truth.",
+        "Street photos in five versions: gray, colored by the published network, stretched, "
+        "colored by street_unet, and ground truth.",
     )
 
 

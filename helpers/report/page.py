@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from nbconvert import HTMLExporter
@@ -20,13 +21,14 @@ from .. import paths
 from ..explorations import cost, tables
 from ..intervals import compared
 from ..metrics import METRICS
-from ..results import band_text, load, number_text, sentence
+from ..plots.finding import finding
+from ..results import band_text, load, number_text, sentence, svg
 from . import page_checks
-from .page_text import PageError, Prose, fill, miss_text, table, training_text
+from .page_text import PageError, Prose, fill, headline, miss_text, nearest, table, training_text
 
 PAGE = Path(__file__).parent / "templates"
 HIDDEN = "no-report"  # the tag of cells that stay in the notebook
-HEADLINE = "samples"  # the figure that opens the page
+HEADLINE = "comparison"  # the figure that opens the page
 FILTERS = {"number": number_text, "band": band_text, "miss": miss_text, "sentence": sentence}
 FILTERS["compared"] = compared
 PRIVATE = ("papermill", "execution", "widgets")  # metadata about one run on one machine
@@ -57,8 +59,10 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    frame.filters |= FILTERS | {"training": training_text}
+    frame.filters |= FILTERS | {"training": training_text, "nearest": nearest}
+    frame.tests["matches"] = lambda text, starts: text.startswith(tuple(starts))
     frame.globals["known_metrics"] = METRICS
+    main = next(iter(recorded.values()), results)
     data = run_folder.name.removesuffix(f"-{results['profile']}")
     html = frame.get_template("page.html.j2").render(
         results=results,
@@ -66,6 +70,10 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
         claims=claims,
         chapters=chapters,
         appendix=_appendix(),
+        headline=headline(main),
+        chart=_chart(main, results),
+        main=main,
+        csv=_csv({"this run": results, **recorded}),
         picture=next((words for words in figures if words["name"] == HEADLINE), None),
         numbers=numbers,
         data=data,
@@ -180,6 +188,27 @@ def _evidence(key: str, book) -> str | None:
     named = [cell for cell in code if any(name in cell.source for name in quoted)]
     judging = [cell for cell in code if "run.claim(" in cell.source]
     return (named or judging)[-1].metadata.page_id if named or judging else None
+
+
+def _chart(main: dict, results: dict) -> dict:
+    """The opening chart, as the pictures of a notebook are described."""
+    here = None if main is results else results["metrics"]
+    name = "this run" if main is results else "the recorded full run on real photos"
+    drawing = finding(main["metrics"], here, name)
+    words = {"name": drawing.name, "caption": drawing.caption, "alt": drawing.alt}
+    words |= svg(drawing.figure) | {"inches": float(drawing.figure.get_figwidth())}
+    return words | {"src": _source({}, words)}
+
+
+def _csv(runs: dict[str, dict]) -> str:
+    """Every metric of every model in every run, as the data of a CSV file, in base64."""
+    rows = {
+        (run, model): values
+        for run, found in runs.items()
+        for model, values in found["metrics"].items()
+    }
+    text = pd.DataFrame(rows).T.to_csv(index_label=["run", "colored by"]) if rows else ""
+    return base64.b64encode(text.encode()).decode()
 
 
 def _appendix() -> list[dict]:

@@ -9,6 +9,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from ..results import PROFILES
 
+ALMOST_GRAY = 1 / 3  # share of the true chroma below which a network leaves photos almost gray
 NEAR = 0.05  # relative distance from its band within which a claim just misses it
 NUMERIC = re.compile(r"[-−+–]?[\d.,]*\s?%?(\s*(to|–|±)\s*[-−+]?[\d.,]+)?(\s*[(\[].*[)\]])?|nan")
 KEY = re.compile(r"\{\{\s*([\w.-]+)\s*(?::([^{}]*))?\}\}")
@@ -113,6 +114,31 @@ def miss_text(claim: dict) -> str:
     bound = min(claim["band"], key=lambda edge: abs(edge - claim["measured"]))
     miss = abs(claim["measured"] / bound - 1) if bound else 1
     return f"misses the band by {miss:.1%}" if miss < NEAR else ""
+
+
+def headline(run: dict) -> str:
+    """What a run found, in one line: each part says what its numbers and verdicts say."""
+    color = {name: values.get("chroma_ratio") for name, values in run["metrics"].items()}
+    said = []
+    for name, subject in {
+        "published": "The published network leaves street photos",
+        "colorize_cnn": "trained longer, it leaves them",
+    }.items():
+        if isinstance(color.get(name), float):
+            share = color[name]
+            grayness = "almost gray" if share < ALMOST_GRAY else f"{share:.0%} of their color"
+            said.append(f"{subject} {grayness}")
+    verdicts = {claim["key"]: claim["verdict"] for claim in run["claims"]}
+    if "street_unet_accurate" in color:
+        ours = {"holds": "ours is closer to the truth", "fails": "ours is no closer to the truth"}
+        said.append(ours.get(verdicts.get("unet_beats_cnn"), "whether ours does better is unclear"))
+    return "; ".join(said) + "." if said else ""
+
+
+def nearest(models: list[str], metrics: dict, metric: str, goal: float) -> str | None:
+    """The model whose metric is nearest to the goal; None if none has it."""
+    known = [m for m in models if isinstance(metrics[m].get(metric), float)]
+    return min(known, key=lambda m: abs(metrics[m][metric] - goal), default=None)
 
 
 def training_text(run: dict) -> str:

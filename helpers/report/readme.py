@@ -5,7 +5,7 @@ Everything between the marks is written here; a test compares README and record.
 
 from .. import paths, results
 from ..results import sentence
-from .page_text import training_text
+from .page_text import nearest, training_text
 
 BEGIN = "<!-- measured: written by python -m helpers.report.readme -->"
 END = "<!-- end of measured -->"
@@ -35,7 +35,7 @@ def table(measured: dict) -> str:
     for model, name in MODELS.items():
         cells = []
         for key, (_, digits, goal) in COLUMNS.items():
-            best = min(values, key=lambda m, key=key, goal=goal: abs(values[m][key] - goal))
+            best = nearest([*MODELS], values, key, goal)
             cell = f"{values[model][key]:.{digits}f}"
             cells.append(f"**{cell}**" if model == best else cell)
         if model != "gray":

@@ -62,7 +62,7 @@ def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_th
     assert "recorded full run: 1,400 Street View thumbnails at 350 places, each" in abstract
     assert "trained 3 times, once a fold" in abstract
     assert "street_unet" not in abstract
-    assert 'This is <a href="#fig-samples">Figure 2</a>' in html
+    assert 'This is <a href="#fig-comparison">Figure 2</a>' in html
 
 
 def test_the_opening_counts_verdicts_for_both_runs_and_names_what_fails(html, made):
@@ -122,7 +122,7 @@ def test_claims_that_a_cell_does_not_name_lead_to_the_cell_that_judges_them(html
 
 def test_figures_are_numbered_captioned_described_and_named_in_the_text(html):
     assert '<a href="#fig-loss">Figure 1</a>' in html
-    assert '<a href="#fig-samples">Figure 2</a>' in html
+    assert '<a href="#fig-comparison">Figure 2</a>' in html
     assert "<b>Figure 1.</b> Loss by batch. <" in html  # the mark alone says that it is quick
     assert "<b>Figure 2.</b> Photos by rule." in html
     assert 'alt="A falling line."' in html
@@ -131,7 +131,7 @@ def test_figures_are_numbered_captioned_described_and_named_in_the_text(html):
 def test_a_drawing_is_sharp_and_photos_lie_over_each_other(html):
     loss = html.split('<figure id="fig-loss">')[1].split("</figure>")[0]
     assert "data:image/svg+xml;base64," in loss
-    samples = html.split('<figure id="fig-samples">')[1].split("</figure>")[0]
+    samples = html.split('<figure id="fig-comparison">')[1].split("</figure>")[0]
     assert samples.count('class="layer"') == 4 * 3
 
 
@@ -141,7 +141,7 @@ def test_formulas_are_mathml_and_numbers_are_filled(html):
 
 
 def test_quick_numbers_are_marked_and_hidden_cells_stay_away(html):
-    for part in ("fig-loss", "fig-samples"):
+    for part in ("fig-loss", "fig-comparison"):
         assert "quick run" in html.split(f'id="{part}"')[1].split("</figure>")[0]
     for kept in ('<figure id="fig-kept">', 'id="04_evaluation-cell-kept-table"'):
         shown = html.split(kept)[1].split("</figure>" if "fig" in kept else "</table>")[0]
@@ -268,7 +268,7 @@ def test_what_a_reader_must_not_see_stops_the_build_and_names_the_cell(complaint
 def test_a_figure_shown_twice_stops_the_build(made, tmp_path):
     again = nbformat.read(made[1][1], as_version=4).cells[1]
     again.id = "again"
-    assert "two figures are named 'samples'" in complaint(made, tmp_path, again)
+    assert "two figures are named 'comparison'" in complaint(made, tmp_path, again)
 
 
 @pytest.mark.parametrize("style", ["@import 'a.css';", "a {background: url(//e.org/a.png)}"])
@@ -278,3 +278,42 @@ def test_a_style_that_loads_something_is_found(style):
 
 def test_a_page_over_6_mb_is_found():
     assert "6,000,000" in " ".join(page_checks.page_problems("x" * 6_000_001))
+
+
+def test_the_page_opens_with_the_finding_a_picture_a_chart_and_the_verdicts(html, made):
+    top = html.split('<header id="abstract">')[1].split('<details class="more">')[0]
+    marks = ["<h1>", 'class="headline"', 'class="finding"', 'class="strip"', 'class="five"']
+    assert [top.index(mark) for mark in marks] == sorted(top.index(mark) for mark in marks)
+    recorded = results.load(paths.MEASURED / "streetview-thumbnails.json")
+    assert page_text.headline(recorded) in top
+    checks = [
+        c for c in results.load(made[0] / "results.json")["claims"] if c["source"] == "report"
+    ]
+    strip = top.split('class="strip"')[1].split('class="buttons"')[0]
+    assert strip.count("<a class=") == len(checks)
+    past = {claim["key"]: claim["verdict"] for claim in recorded["claims"]}
+    assert f'class="{past["vibrant"]}" href="#claim-vibrant"' in strip
+
+
+def test_the_headline_says_what_the_numbers_and_verdicts_say():
+    def run(published, longer, verdict):
+        metrics = {"published": published, "colorize_cnn": longer, "street_unet_accurate": 0.5}
+        metrics = {name: {"chroma_ratio": value} for name, value in metrics.items()}
+        return {"metrics": metrics, "claims": [{"key": "unet_beats_cnn", "verdict": verdict}]}
+
+    said = page_text.headline(run(0.2, 0.6, "holds"))
+    assert "almost gray; trained longer, it leaves them 60% of their color; ours is closer" in said
+    said = page_text.headline(run(0.5, 0.6, "unclear"))
+    assert "50% of their color" in said and "unclear" in said
+    assert "no closer" in page_text.headline(run(0.5, 0.6, "fails"))
+
+
+def test_every_metric_of_both_runs_can_be_saved_as_csv(html, made):
+    data = html.split('href="data:text/csv;base64,')[1].split('"')[0]
+    lines = base64.b64decode(data).decode().splitlines()
+    found = {tuple(line.split(",")[:2]) for line in lines[1:]}
+    for name, run in {
+        "this run": results.load(made[0] / "results.json"),
+        "streetview-thumbnails": results.load(paths.MEASURED / "streetview-thumbnails.json"),
+    }.items():
+        assert {(name, model) for model in run["metrics"]} <= found

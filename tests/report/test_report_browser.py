@@ -107,9 +107,9 @@ def test_nothing_is_wider_than_the_window(visit, width):
 
 def test_the_slider_moves_by_mouse_and_by_keyboard(visit):
     page = visit()
-    slider = page.locator("#fig-samples input[type=range]")
+    slider = page.locator("#fig-comparison input[type=range]")
     hidden = "els => els.map(e => parseFloat(e.style.clipPath.split(' ')[1]))"
-    layers = page.locator("#fig-samples .photo").first.locator(".layer")
+    layers = page.locator("#fig-comparison .photo").first.locator(".layer")
     box = slider.bounding_box()
     slider.click(position={"x": box["width"] - 2, "y": box["height"] / 2})
     assert slider.input_value() == "200"
@@ -125,7 +125,7 @@ def test_the_slider_moves_by_mouse_and_by_keyboard(visit):
 def test_without_scripts_the_grid_is_plain_and_the_code_unfolds(browser, made):
     page = browser.new_page(java_script_enabled=False)
     page.goto(made[2].as_uri())
-    layers = page.locator("#fig-samples .photo").first.locator(".layer")
+    layers = page.locator("#fig-comparison .photo").first.locator(".layer")
     lefts = [layers.nth(k).bounding_box()["x"] for k in range(3)]
     assert lefts == sorted(set(lefts))
     page.locator("details.code summary").first.click()
@@ -185,6 +185,6 @@ def test_print_has_several_pages_and_cuts_no_figure(visit):
     for figure in page.locator("figure").all():
         assert figure.bounding_box()["height"] < 1002
         assert figure.evaluate("e => getComputedStyle(e).breakInside") == "avoid"
-    assert page.locator("#fig-samples .layer").first.is_visible()
+    assert page.locator("#fig-comparison .layer").first.is_visible()
     assert not page.locator("nav").is_visible()
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) > 3

@@ -1,0 +1,53 @@
+"""The chart that opens the page: what each way to color a photo reached."""
+
+from collections.abc import Mapping
+
+from ..results import Drawing
+from . import COLORS, arms, new, plain_log
+
+ROWS = {
+    "gray": "left gray",
+    "published": "the report's recipe",
+    "colorize_cnn": "the same network,\ntrained longer",
+    "street_unet_accurate": "ours, most accurate",
+    "street_unet": "ours, colorful",
+}
+PANELS = {"mse_vs_gray": "error / gray", "chroma_ratio": "chroma / ground truth"}
+
+
+def finding(full: Mapping[str, dict], here: Mapping[str, dict] | None, name: str) -> Drawing:
+    """Error and chroma of five models with their intervals, one row each.
+
+    full: metrics of a results.json, filled points. here: those of another run, open points
+    without intervals, or None. name: of the run that `full` is from, in words.
+    """
+    figure, axes = new(1, 2, (7.2, 2.3), sharey=True)
+    rows = {model: -place for place, model in enumerate(ROWS)}
+    for axis, (metric, label) in zip(axes, PANELS.items()):
+        axis.axvline(1, color=COLORS["truth"], linewidth=1)
+        for model, y in rows.items():
+            shade = COLORS[model]
+            if model in full and metric in full[model]:
+                x = full[model][metric]
+                low, high = (full[model].get(f"{metric}_{end}", x) for end in ("low", "high"))
+                axis.errorbar(x, y, xerr=arms(x, low, high), fmt="o", color=shade, linewidth=1.5)
+            if here and model in here and metric in here[model]:
+                axis.plot(here[model][metric], y - 0.28, "o", color=shade, markerfacecolor="none")
+        axis.set_xlabel(label)
+        axis.grid(visible=False, axis="y")
+    axes[0].set_xscale("log")
+    plain_log(axes[0].xaxis)
+    axes[1].set_xlim(left=-0.03)
+    axes[0].set_yticks([*rows.values()], [*ROWS.values()])
+    axes[0].set_ylim(min(rows.values()) - 0.6, 0.5)
+    also = " Open points are this run." if here else ""
+    return Drawing(
+        figure,
+        "finding",
+        f"Filled points are {name}, with 95% confidence intervals.{also} Left of the line at 1 "
+        "the colors are closer to the truth than gray is; on the right, the line marks as much "
+        "color as the truth has.",
+        "Two panels of points with intervals, one row each for gray, the report's recipe, the "
+        "same network trained longer, and our network at its two operating points: the error "
+        "relative to gray, and the chroma relative to ground truth.",
+    )
