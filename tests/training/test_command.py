@@ -96,6 +96,23 @@ def test_weights_of_street_unet_say_where_they_come_from(photos, folder, capsys)
     assert meta["training_photos"] and meta["validation_photos"]
 
 
+def test_a_users_weights_are_halfway_between_the_shipped_ones_and_what_was_learned(
+    photos, folder, capsys
+):
+    tuned = {}
+    for keep in ("0", "0.5"):
+        output = folder / f"kept-{keep}.safetensors"
+        options = ["--batches", "2", "--batch-size", "2", "--keep", keep]
+        command.main([str(photos), *options, "--output", str(output)])
+        tuned[keep], meta, _ = street_unet.load(output)
+        assert meta["kept"] == float(keep) and len(meta["training_photos"]) > 4731
+    shipped = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")[0].state_dict()
+    learned, half = (tuned[keep].state_dict() for keep in ("0", "0.5"))
+    moved = learned["head.bias"] - shipped["head.bias"]
+    assert moved.abs().max() > 1e-5
+    assert torch.allclose(half["head.bias"], shipped["head.bias"] + moved / 2, atol=1e-7)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
