@@ -119,15 +119,16 @@ def miss_text(claim: dict) -> str:
 def headline(run: dict) -> str:
     """What a run found, in one line: each part says what its numbers and verdicts say."""
     color = {name: values.get("chroma_ratio") for name, values in run["metrics"].items()}
+    published, longer = color.get("published"), color.get("colorize_cnn")
     said = []
-    for name, subject in {
-        "published": "The published network leaves street photos",
-        "colorize_cnn": "trained longer, it leaves them",
-    }.items():
-        if isinstance(color.get(name), float):
-            share = color[name]
-            grayness = "almost gray" if share < ALMOST_GRAY else f"{share:.0%} of their color"
-            said.append(f"{subject} {grayness}")
+    if isinstance(published, float):
+        share = f"gives street photos {published:.0%} of their color"
+        grays = "leaves street photos almost gray"
+        said.append(f"The published network {grays if published < ALMOST_GRAY else share}")
+    if isinstance(longer, float):
+        share = f"gives them {longer:.0%} of their color"
+        grays = "leaves them almost gray, too"
+        said.append(f"trained longer, it {grays if longer < ALMOST_GRAY else share}")
     verdicts = {claim["key"]: claim["verdict"] for claim in run["claims"]}
     if "street_unet_accurate" in color:
         ours = {"holds": "ours is closer to the truth", "fails": "ours is no closer to the truth"}
