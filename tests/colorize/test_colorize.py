@@ -1,5 +1,6 @@
 """The command: what it writes, what it never touches, and what it reports of bad photos."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -272,6 +273,30 @@ def test_a_photo_in_color_gets_its_error_and_sepia_does_not(run, tmp_path):
     assert "1 is in one tone" in said and "sepia.png: CIEDE2000" not in said
 
 
+def software(path):
+    return Image.open(path).getexif().get(305)
+
+
+def test_colored_files_name_the_weights_that_predicted_their_colors(run, weights, photos, tmp_path):
+    run(photos, "--compare", "--uncertainty")
+    sha = hashlib.sha256(weights.read_bytes()).hexdigest()
+    mark = f"colors predicted by Streetside Colorization, weights {sha[:12]}"
+    for name in ("street.png", "square.jpg", "1931/church.png", "square_compare.jpg"):
+        assert software(tmp_path / "colored" / name) == mark
+    assert software(tmp_path / "colored" / "square_uncertainty.png") is None
+    run(photos, "--compare", "--no-mark", output=tmp_path / "plain")
+    for path in (tmp_path / "plain").rglob("*.*"):
+        assert software(path) is None and b"digitalsourcetype" not in path.read_bytes()
+
+
+def test_the_limit_of_pixels_can_be_raised_by_the_option_that_the_message_names(run, tmp_path):
+    Image.fromarray(scene(1002, 1200)).save(tmp_path / "large.png")
+    status, _, complaint = run(tmp_path / "large.png", "--max-megapixels", "1")
+    assert status == 1
+    assert "large.png: more than 1 megapixels: raise the limit with --max-megapixels" in complaint
+    assert run(tmp_path / "large.png", "--max-megapixels", "1.3")[0] == 0
+
+
 def test_photos_of_which_the_network_is_unsure_are_named(run, tmp_path, monkeypatch):
     for name in ("one.png", "two.png"):
         Image.fromarray(scene()).save(tmp_path / name)
@@ -414,6 +439,7 @@ def test_a_file_in_the_place_of_a_folder_is_a_failure_to_write(run, photos, tmp_
             for option, values, says in [
                 ("--temperature", ["0", "-1", "nan", "inf", "1001"], "take 0.01 to 1000"),
                 ("--chroma-gain", ["-0.1", "nan", "inf", "1e30"], "take 0 to 1000"),
+                ("--max-megapixels", ["0", "-1", "nan", "inf", "1e6"], "take 1 to 4000"),
             ]
             for value in values
         ),
