@@ -123,6 +123,7 @@ def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
     painted = colorizer.paint(scan.rgb, chroma)
     errors = judged.errors(painted, scan.rgb) if kind == "color" else {}
     _write_pictures(job, scan, painted, bits, colorizer)
+    scan.rgb = painted  # the gray pixels would take memory while a file is encoded
     if "colored" in job.targets:
         photo_files.write(job.targets["colored"], painted, scan)
     losses = tuple(scan.losses)

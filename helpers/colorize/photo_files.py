@@ -20,10 +20,18 @@ from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 from .. import paths
 from ..photos import decode
 from ..photos.decode import ORIENTATION
+from .coloring import strips
 
-# What turns an upright photo back to its EXIF orientation.
-QUARTERS = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
-BACK = decode.UPRIGHT | QUARTERS
+# What turns the array of an upright photo back to its EXIF orientation, without a copy.
+BACK = {
+    2: np.fliplr,
+    3: lambda rgb: np.rot90(rgb, 2),
+    4: np.flipud,
+    5: lambda rgb: rgb.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda rgb: np.rot90(rgb, 2).swapaxes(0, 1),
+    8: lambda rgb: np.rot90(rgb, 3),
+}
 # The tags of a TIFF that describe the photo; the others describe how its bytes are stored.
 TIFF_TAGS = (269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 700, 33432, 33723)
 STORAGE_TAGS = {*range(254, 269), 273, 277, 278, 279, 280, 281, 284, 292, 293, 317, 318, 319, 320,
@@ -101,8 +109,23 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     if format == "PNG" and "xmp" in metadata:  # Pillow writes it as a text
         text = metadata.pop("xmp").decode("utf-8", "replace")
         metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
-    rgb = np.asarray(decode.upright_rgb(image))
+    rgb = _upright(decode.srgb(image), 1 if format == "TIFF" else exif.get(ORIENTATION, 1))
     return Scan(rgb, format, orientation, profile, metadata, losses, mark)
+
+
+def _stored(rgb: np.ndarray, orientation: int) -> np.ndarray:
+    """A view of an upright picture (H x W x 3) as a file with this EXIF orientation stores it."""
+    return BACK[orientation](rgb) if orientation in BACK else rgb
+
+
+def _upright(image: Image.Image, orientation: int) -> np.ndarray:
+    """The pixels of a stored RGB picture, upright; in strips, since Pillow makes two copies."""
+    width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
+    rgb = np.empty((height, width, 3), np.uint8)
+    stored = _stored(rgb, orientation)
+    for first, last in strips(image.height, image.width):
+        stored[first:last] = np.asarray(image.crop((0, first, image.width, last)))
+    return rgb
 
 
 def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
@@ -110,12 +133,13 @@ def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
 
     JPEG and WebP are lossy: quality 95, JPEG with chroma at full size. Raises WriteError.
     """
-    image = Image.fromarray(rgb)
+    stored = _stored(rgb, scan.orientation)
+    image = Image.new("RGB", stored.shape[1::-1])
+    for first, last in strips(*stored.shape[:2]):
+        image.paste(Image.fromarray(stored[first:last]), (0, first))
     if scan.profile and not _is_srgb(scan.profile):
         own = ImageCms.ImageCmsProfile(io.BytesIO(scan.profile))
-        image = ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), own)
-    if scan.orientation in BACK:
-        image = image.transpose(BACK[scan.orientation])
+        ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), own, inPlace=True)
     options = OPTIONS[scan.format] | scan.metadata
     if scan.profile:
         options["icc_profile"] = scan.profile

@@ -251,7 +251,7 @@ def srgb(image: Image.Image) -> Image.Image:
         if image.has_transparency_data:
             image = image.convert("RGBA")
             alpha = image.getchannel("A")
-        if image.mode not in ("L", "CMYK"):
+        if image.mode not in ("L", "CMYK", "RGB"):
             image = image.convert("RGB")
     if profile:
         image = _to_srgb(image, profile)

@@ -17,7 +17,7 @@ import torch
 from bad_photos import BAD
 from colorizer_samples import save_weights, scene
 from photo_samples import encoded, photo
-from PIL import Image
+from PIL import Image, ImageCms
 from skimage.color import rgb2lab
 
 from helpers import paths
@@ -295,6 +295,34 @@ def test_the_limit_of_pixels_can_be_raised_by_the_option_that_the_message_names(
     assert status == 1
     assert "large.png: more than 1 megapixels: raise the limit with --max-megapixels" in complaint
     assert run(tmp_path / "large.png", "--max-megapixels", "1.3")[0] == 0
+
+
+MEASURED = """
+import resource, sys
+from helpers.colorize.__main__ import main
+for name in sys.argv[3:]:
+    assert main([name, "--output", sys.argv[1], "--weights", sys.argv[2], "--compare"]) == 0
+    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory in other units")
+def test_a_photo_takes_at_most_nine_bytes_of_memory_a_pixel(weights, tmp_path):
+    """At most 1 GiB for 80 megapixels: the program itself takes 300 MB."""
+    exif = Image.Exif()
+    exif[274] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(scene()).save(tmp_path / "small.png")
+    long = Image.fromarray(np.tile(scene(96, 160), (1600, 1))).convert("RGB")
+    long.save(tmp_path / "long.png", exif=exif, icc_profile=profile)
+    photos = tmp_path / "small.png", tmp_path / "long.png"
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, tmp_path / "colored", weights, *photos],
+        cwd=paths.ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    before, after = (int(line[5:]) for line in done.stdout.splitlines() if line[:4] == "peak")
+    assert 1024 * (after - before) < 9 * long.width * long.height
+    assert Image.open(tmp_path / "colored" / "long.png").size == long.size
 
 
 def test_photos_of_which_the_network_is_unsure_are_named(run, tmp_path, monkeypatch):

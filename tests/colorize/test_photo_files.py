@@ -63,7 +63,8 @@ def test_orientation_and_exif_stay_and_the_picture_with_them(tmp_path, format, o
 def test_the_upright_size_is_known_before_decoding(tmp_path, format, orientation):
     path = tmp_path / f"photo.{FORMATS[format]}"
     upright = photo(3, (64, 48))
-    back = photo_files.BACK.get(orientation)
+    back = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+    back = (decode.UPRIGHT | back).get(orientation)
     stored = upright if back is None else upright.transpose(back)
     stored.save(path, exif=exif(orientation))
     image = decode.opened(path)
