@@ -8,6 +8,8 @@ colored photo is written whole or not at all.
 """
 
 import argparse
+import io
+import os
 import sys
 import time
 from pathlib import Path
@@ -123,10 +125,17 @@ def between(low: float, high: float):
 
 def main(arguments: list[str] | None = None) -> int:
     """Color photos as the command line says; the exit status is 1 if any photo failed."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # of names that a Windows code page lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     made = parser()
-    options = made.parse_args(arguments)
     try:
-        return color_all(made, options)
+        try:
+            return color_all(made, made.parse_args(arguments))
+        finally:
+            print(end="", flush=True)  # here, and not when Python exits
+    except BrokenPipeError:  # as by `| head`, which has read enough; all photos are done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("Stopped. Run the same command with --keep to color the rest.", file=sys.stderr)
         return 130

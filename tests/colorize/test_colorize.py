@@ -585,6 +585,38 @@ def test_operating_points_have_short_names(run, photos, tmp_path):
     assert accurate != colorful == default
 
 
+def piped(arguments, **variables):
+    """The command with its output in pipes, buffered as in a user's shell."""
+    command = [sys.executable, "-m", "helpers.colorize", *arguments]
+    environment = os.environ | {"PYTHONUNBUFFERED": ""} | variables
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=paths.ROOT, env=environment, **pipes)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end differently there")
+@pytest.mark.parametrize("wanted", ["photos", "help"])
+def test_a_reader_that_has_read_enough_is_no_traceback(weights, photos, tmp_path, wanted):
+    """As in `python -m helpers.colorize album/ --output colored/ | head -0`."""
+    output = tmp_path / "colored"
+    given = ["--help"] if wanted == "help" else [photos, "--output", output, "--weights", weights]
+    child = piped(given)
+    child.stdout.close()
+    complaint = child.stderr.read().decode()
+    child.stderr.close()
+    assert child.wait(timeout=60) == 1 and complaint == ""
+    assert wanted == "help" or files(output) == files(photos)
+
+
+def test_names_that_a_code_page_lacks_are_escaped_in_the_report(weights, tmp_path):
+    """As on Windows when the output goes to a file."""
+    photo(1).save(tmp_path / "\N{GRINNING FACE}.png")
+    given = [tmp_path / "\N{GRINNING FACE}.png", "--output", tmp_path / "out", "--weights", weights]
+    child = piped(given, PYTHONIOENCODING="cp1252")
+    said, complaint = child.communicate(timeout=60)
+    assert child.returncode == 0 and complaint == b""
+    assert b"colored 1 of 1" in said and b"\\U0001f600.png: CIEDE2000" in said
+
+
 def test_coloring_loads_nothing_that_it_does_not_need():
     """A photo must not wait for tables, plots, downloads or the renderer of streets."""
     code = "import sys, helpers.colorize.__main__; print(*sys.modules)"
