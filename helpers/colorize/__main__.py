@@ -8,6 +8,8 @@ colored photo is written whole or not at all.
 """
 
 import argparse
+import io
+import os
 import sys
 import time
 from pathlib import Path
@@ -16,7 +18,8 @@ try:
     from tqdm import tqdm
 
     from .. import paths
-    from . import coloring, judged
+    from ..photos import decode
+    from . import coloring, judged, photo_files
     from .album import Done, color_album, find_jobs, identities
     from .coloring import Colorizer
 except KeyboardInterrupt:  # PyTorch takes seconds to load
@@ -33,8 +36,8 @@ If a photo has color, its gray version is colored and the error is reported. A p
 such as sepia, counts as gray, and its tone is replaced. A white or black border on all four sides
 of a scan stays without color. Crop a border on fewer sides first: it misleads the network.
 A photo of which the network is unsure is named, and gets the colors of accurate.
-JPEG, PNG, WebP and TIFF up to 120 megapixels; each keeps its format, EXIF, orientation and color
-profile."""
+JPEG, PNG, WebP and TIFF; each keeps its format, EXIF, orientation and color profile. A colored
+file says in EXIF and XMP that its colors were predicted."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,6 +85,14 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also write a map of the uncertainty, from black (certain) to white",
     )
+    add("--no-mark", action="store_true", help="leave out the mark that colors were predicted")
+    add(
+        "--max-megapixels",
+        type=between(1, 4000),
+        default=decode.MAX_PIXELS / 1e6,
+        metavar="N",
+        help="color photos of up to N megapixels (default: %(default)g); memory grows with N",
+    )
     existing = made.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace existing files")
     existing.add_argument(
@@ -114,10 +125,17 @@ def between(low: float, high: float):
 
 def main(arguments: list[str] | None = None) -> int:
     """Color photos as the command line says; the exit status is 1 if any photo failed."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # of names that a Windows code page lacks
+        sys.stdout.reconfigure(errors="backslashreplace")
     made = parser()
-    options = made.parse_args(arguments)
     try:
-        return color_all(made, options)
+        try:
+            return color_all(made, made.parse_args(arguments))
+        finally:
+            print(end="", flush=True)  # here, and not when Python exits
+    except BrokenPipeError:  # as by `| head`, which has read enough; all photos are done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("Stopped. Run the same command with --keep to color the rest.", file=sys.stderr)
         return 130
@@ -133,6 +151,7 @@ def color_all(made: argparse.ArgumentParser, options: argparse.Namespace) -> int
             options.chroma_gain,
             options.device,
         )
+        mark = None if options.no_mark else photo_files.mark_of(options.weights)
         options.output.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         made.exit(2, f"{made.prog}: {error}\n")
@@ -141,7 +160,8 @@ def color_all(made: argparse.ArgumentParser, options: argparse.Namespace) -> int
     jobs, done = find_jobs(inputs, options.output, options.compare, options.uncertainty)
     originals = identities(given.photo for given in [*jobs, *done])
     taken = "overwrite" if options.overwrite else "keep" if options.keep else "error"
-    results = color_album(jobs, colorizer, taken, originals)
+    most = int(options.max_megapixels * 1e6)
+    results = color_album(jobs, colorizer, taken, originals, mark, most)
     # one photo needs no bar; for more, None draws one only in a terminal
     hidden = True if len(jobs) < 2 else None
     done += tqdm(results, total=len(jobs), unit="photo", disable=hidden)

@@ -94,14 +94,20 @@ def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str,
     return given, names, source.rejected + empty
 
 
-def color_photo(job: Job, colorizer: Colorizer) -> Done:
+def color_photo(
+    job: Job, colorizer: Colorizer, mark: str | None = None, most: int = decode.MAX_PIXELS
+) -> Done:
     """Color one photo file and write the files of its job.
 
+    mark: see `photo_files.mark_of`; None leaves it out. most: pixels of the largest photo.
     Raises what reading raises, WriteError, and BadPhotoError for any error in between.
     """
-    image = decode.opened(job.photo)
+    try:
+        image = decode.opened(job.photo, most)
+    except decode.TooLargeError as error:
+        raise decode.BadPhotoError(f"{error}: raise the limit with --max-megapixels") from None
     with _room.for_pixels(image.width * image.height):
-        scan = photo_files.read(image)
+        scan = photo_files.read(image, mark)
         del image
         try:
             return _color_scan(job, scan, colorizer)
@@ -116,22 +122,26 @@ def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
     chroma, bits, unsure = colorizer.predict(scan.rgb)
     painted = colorizer.paint(scan.rgb, chroma)
     errors = judged.errors(painted, scan.rgb) if kind == "color" else {}
-    _write_pictures(job, scan.rgb, painted, bits, colorizer)
+    _write_pictures(job, scan, painted, bits, colorizer)
+    scan.rgb = painted  # the gray pixels would take memory while a file is encoded
     if "colored" in job.targets:
         photo_files.write(job.targets["colored"], painted, scan)
     losses = tuple(scan.losses)
     return Done(job.photo, kind=kind, errors=errors, losses=losses, unsure=unsure)
 
 
-def _write_pictures(job: Job, rgb, painted, bits: Tensor, colorizer: Colorizer) -> None:
-    small = judged.shrunk(rgb, SIDE_BY_SIDE)
+def _write_pictures(
+    job: Job, scan: photo_files.Scan, painted, bits: Tensor, colorizer: Colorizer
+) -> None:
+    small = judged.shrunk(scan.rgb, SIDE_BY_SIDE)
     if "compare" in job.targets:
         gray = colorizer.gray_version(small)[..., None].repeat(3, axis=-1)
         pair = np.concatenate([gray, judged.shrunk(painted, SIDE_BY_SIDE)], axis=1)
-        photo_files.write_picture(job.targets["compare"], pair)
+        photo_files.write_picture(job.targets["compare"], pair, scan.mark)
     if "uncertainty" in job.targets:
         most = math.log2(len(colorizer.model.centers))
-        share = colorizer.spread(bits, small, _scaled(colorizer.inside(rgb), rgb, small)) / most
+        inside = _scaled(colorizer.inside(scan.rgb), scan.rgb, small)
+        share = colorizer.spread(bits, small, inside) / most
         shades = (share.clip(0, 1) * 255).round().astype(np.uint8)
         photo_files.write_picture(job.targets["uncertainty"], shades)
 
@@ -173,11 +183,14 @@ def color_album(
     colorizer: Colorizer,
     taken: str = "error",
     originals: frozenset = frozenset(),
+    mark: str | None = None,
+    most: int = decode.MAX_PIXELS,
 ) -> Iterator[Done]:
     """Color photos, several at a time, and yield the result of each when it is done.
 
     taken: what to do if a file exists: "error", "keep" (and make what is missing) or "overwrite".
-    A file that is one of the `originals` (device and inode) is never written.
+    A file that is one of the `originals` (device and inode) is never written. mark and most: see
+    `color_photo`.
     """
 
     def made(job: Job) -> Done:
@@ -195,7 +208,7 @@ def color_album(
             job = replace(job, targets=missing)
         if existing and taken == "error":
             return Done(job.photo, failure=f"{existing[0]} exists: use --overwrite or --keep")
-        return color_photo(job, colorizer)
+        return color_photo(job, colorizer, mark, most)
 
     def attempt(job: Job) -> Done:
         try:

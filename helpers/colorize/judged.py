@@ -36,7 +36,9 @@ class Example:
 
 def shrunk(pixels: np.ndarray, longest: int = LOOK) -> np.ndarray:
     """A copy of a picture (uint8, or H x W floats), its longer side at most `longest` pixels."""
-    height, width = pixels.shape[:2]
+    if pixels.ndim == 3:  # of three channels at once Pillow would keep a copy with four
+        return np.dstack([shrunk(channel, longest) for channel in np.moveaxis(pixels, -1, 0)])
+    height, width = pixels.shape
     scale = min(1, longest / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))

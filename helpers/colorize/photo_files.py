@@ -2,11 +2,15 @@
 
 The pixels are upright 8-bit sRGB, as `decode` returns them. The new file has the format, EXIF,
 XMP, comments, resolution, orientation (stored as before, with its tag) and color profile of the
-old one. `Scan.losses` names what cannot be kept.
+old one. `Scan.losses` names what cannot be kept. A mark in EXIF and XMP says that the colors were
+predicted.
 """
 
 import errno
+import hashlib
 import io
+import re
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,16 +20,37 @@ from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 from .. import paths
 from ..photos import decode
 from ..photos.decode import ORIENTATION
+from .coloring import strips
 
-# What turns an upright photo back to its EXIF orientation.
-QUARTERS = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
-BACK = decode.UPRIGHT | QUARTERS
+# What turns the array of an upright photo back to its EXIF orientation, without a copy.
+BACK = {
+    2: np.fliplr,
+    3: lambda rgb: np.rot90(rgb, 2),
+    4: np.flipud,
+    5: lambda rgb: rgb.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda rgb: np.rot90(rgb, 2).swapaxes(0, 1),
+    8: lambda rgb: np.rot90(rgb, 3),
+}
 # The tags of a TIFF that describe the photo; the others describe how its bytes are stored.
 TIFF_TAGS = (269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 700, 33432, 33723)
 STORAGE_TAGS = {*range(254, 269), 273, 277, 278, 279, 280, 281, 284, 292, 293, 317, 318, 319, 320,
                 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 34675}  # fmt: skip
 DIRECTORIES = {34665, 34853, 40965}  # of EXIF, GPS and interoperability: libtiff writes none
-LONGEST_EXIF = 65_533  # bytes of a JPEG segment
+LONGEST_EXIF, LONGEST_XMP = 65_533, 65_504  # bytes in a JPEG segment
+SOFTWARE, XMP = 305, 700  # tags
+MARK = "colors predicted"
+# IPTC's word for a photo of which a trained model made a part; it stands in XMP.
+SOURCES = b"cv.iptc.org/newscodes/digitalsourcetype/"
+SOURCE = b"compositeWithTrainedAlgorithmicMedia"
+SOURCE_TYPE = b"""<rdf:Description rdf:about=""
+ xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ Iptc4xmpExt:DigitalSourceType="http://%b%b"/>
+""" % (SOURCES, SOURCE)
+NEW_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+</rdf:RDF>
+</x:xmpmeta>"""
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "PNG": {"compress_level": 3},
@@ -48,10 +73,20 @@ class Scan:
     profile: bytes | None  # ICC profile for the file to write
     metadata: dict  # options for Pillow's writer of this format
     losses: list[str] = field(default_factory=list)
+    mark: str | None = None  # see `mark_of`
 
 
-def read(image: Image.Image) -> Scan:
-    """Decode a photo from `decode.opened`. Raises what the decoder raises."""
+def mark_of(weights: Path) -> str:
+    """The mark for photos that a file of weights colors. Raises OSError if it cannot be read."""
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return f"{MARK} by Streetside Colorization, weights {digest[:12]}"
+
+
+def read(image: Image.Image, mark: str | None = None) -> Scan:
+    """Decode a photo from `decode.opened`. Raises what the decoder raises.
+
+    mark: the text of `mark_of` for the new file, or None for a file without a mark.
+    """
     format = "JPEG" if image.format == "MPO" else image.format
     exif = decode.exif(image)
     losses = _losses(image)
@@ -69,8 +104,28 @@ def read(image: Image.Image) -> Scan:
         losses.append("its EXIF is too long for a JPEG and left out")
         del metadata["exif"]
         orientation = 1
-    rgb = np.asarray(decode.upright_rgb(image))
-    return Scan(rgb, format, orientation, profile, metadata, losses)
+    if mark:
+        _add_mark(metadata, format, mark)
+    if format == "PNG" and "xmp" in metadata:  # Pillow writes it as a text
+        text = metadata.pop("xmp").decode("utf-8", "replace")
+        metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
+    rgb = _upright(decode.srgb(image), 1 if format == "TIFF" else exif.get(ORIENTATION, 1))
+    return Scan(rgb, format, orientation, profile, metadata, losses, mark)
+
+
+def _stored(rgb: np.ndarray, orientation: int) -> np.ndarray:
+    """A view of an upright picture (H x W x 3) as a file with this EXIF orientation stores it."""
+    return BACK[orientation](rgb) if orientation in BACK else rgb
+
+
+def _upright(image: Image.Image, orientation: int) -> np.ndarray:
+    """The pixels of a stored RGB picture, upright; in strips, since Pillow makes two copies."""
+    width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
+    rgb = np.empty((height, width, 3), np.uint8)
+    stored = _stored(rgb, orientation)
+    for first, last in strips(image.height, image.width):
+        stored[first:last] = np.asarray(image.crop((0, first, image.width, last)))
+    return rgb
 
 
 def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
@@ -78,22 +133,25 @@ def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
 
     JPEG and WebP are lossy: quality 95, JPEG with chroma at full size. Raises WriteError.
     """
-    image = Image.fromarray(rgb)
+    stored = _stored(rgb, scan.orientation)
+    image = Image.new("RGB", stored.shape[1::-1])
+    for first, last in strips(*stored.shape[:2]):
+        image.paste(Image.fromarray(stored[first:last]), (0, first))
     if scan.profile and not _is_srgb(scan.profile):
         own = ImageCms.ImageCmsProfile(io.BytesIO(scan.profile))
-        image = ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), own)
-    if scan.orientation in BACK:
-        image = image.transpose(BACK[scan.orientation])
+        ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), own, inPlace=True)
     options = OPTIONS[scan.format] | scan.metadata
     if scan.profile:
         options["icc_profile"] = scan.profile
     _store(path, image, format=scan.format, **options)
 
 
-def write_picture(path: Path, pixels: np.ndarray) -> None:
+def write_picture(path: Path, pixels: np.ndarray, mark: str | None = None) -> None:
     """Write a picture (H x W or H x W x 3, uint8) in the format of its name. Raises WriteError."""
-    format = Image.registered_extensions()[path.suffix]
-    _store(path, Image.fromarray(pixels), format=format, quality=92)
+    format, metadata = Image.registered_extensions()[path.suffix], {}
+    if mark:
+        _add_mark(metadata, format, mark)
+    _store(path, Image.fromarray(pixels), format=format, quality=92, **metadata)
 
 
 def _store(path: Path, image: Image.Image, **options) -> None:
@@ -142,18 +200,15 @@ def _metadata(image: Image.Image, format: str, exif: Image.Exif) -> dict:
             tags[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value
             tags.tagtype[tag] = image.tag_v2.tagtype[tag]
         return {"tiffinfo": tags}
-    xmp = image.info.get("xmp")
-    kept = {"dpi": image.info.get("dpi"), "comment": image.info.get("comment")}
+    kept = {name: image.info.get(name) for name in ("dpi", "comment", "xmp")}
     kept["exif"] = image.info.get("exif") or (exif.tobytes() if exif else None)
     if kept["exif"]:
         kept["exif"] = _without_thumbnail(kept["exif"])
     if format == "PNG":
         kept["pnginfo"] = PngImagePlugin.PngInfo()
-        texts = {"XML:com.adobe.xmp": xmp.decode("utf-8", "replace")} if xmp else {}
-        for name, text in (getattr(image, "text", {}) | texts).items():
-            kept["pnginfo"].add_itxt(name, text)
-    else:
-        kept["xmp"] = xmp
+        for name, text in getattr(image, "text", {}).items():
+            if name != "XML:com.adobe.xmp":
+                kept["pnginfo"].add_itxt(name, text)
     return {name: value for name, value in kept.items() if value}
 
 
@@ -164,6 +219,63 @@ def _without_thumbnail(exif: bytes) -> bytes:
     first = start + int.from_bytes(exif[start + 4 : start + 8], order)
     end = first + 2 + 12 * int.from_bytes(exif[first : first + 2], order)
     return exif if end + 4 > len(exif) else exif[:end] + bytes(4) + exif[end + 4 :]
+
+
+def _add_mark(metadata: dict, format: str, mark: str) -> None:
+    """Put the mark into options for Pillow's writer, beside what the photo says itself."""
+    if format == "TIFF":
+        tags = metadata["tiffinfo"]
+        tags[SOFTWARE] = _joined(tags.get(SOFTWARE), mark)
+        tags[XMP] = _with_source_type(tags.get(XMP, NEW_XMP))
+        return
+    own = metadata.get("exif", b"")
+    exif = _with_software(own if len(own) > 14 else Image.Exif().tobytes(), mark)  # 14: its head
+    xmp = _with_source_type(metadata.get("xmp", NEW_XMP))
+    if format != "JPEG" or len(exif) <= LONGEST_EXIF:
+        metadata["exif"] = exif
+    if format != "JPEG" or len(xmp) <= LONGEST_XMP:
+        metadata["xmp"] = xmp
+
+
+def _joined(software: bytes | None, mark: str) -> bytes:
+    """A photo's own text of the tag Software, then the mark; an earlier mark is replaced."""
+    own = software if isinstance(software, bytes) else b""
+    own = own.split(MARK.encode())[0].rstrip(b"; \0")
+    return (own + b"; " if own else b"") + mark.encode()
+
+
+def _with_source_type(xmp: bytes) -> bytes:
+    """XMP with the digital source type; a packet in another encoding is returned unchanged."""
+    if not isinstance(xmp, bytes):
+        return xmp
+    if SOURCES in xmp:  # a source type of its own, which no longer holds
+        return re.sub(b"(?<=%b)\\w+" % re.escape(SOURCES), SOURCE, xmp)
+    before, end, after = xmp.rpartition(b"</rdf:RDF>")
+    return before + SOURCE_TYPE + end + after if end else xmp
+
+
+def _with_software(exif: bytes, mark: str) -> bytes:
+    """EXIF with the mark in the tag Software.
+
+    The first directory moves to the end. All other bytes stay in place, so that makers' notes and
+    texts in any encoding remain valid.
+    """
+    read = Image.Exif()
+    read.load(exif)
+    text = _joined(str(read.get(SOFTWARE, "")).encode("latin-1", "replace"), mark) + b"\0"
+    start = 6 if exif.startswith(b"Exif\0\0") else 0
+    tiff = exif[start:] + bytes(len(exif) % 2)
+    order, sign = ("little", "<") if tiff[:2] == b"II" else ("big", ">")
+    first = int.from_bytes(tiff[4:8], order)
+    end = first + 2 + 12 * int.from_bytes(tiff[first : first + 2], order)
+    found = (tiff[place : place + 12] for place in range(first + 2, min(end, len(tiff) - 11), 12))
+    entries = {int.from_bytes(entry[:2], order): entry for entry in found}
+    size = len(entries | {SOFTWARE: b""})
+    place = len(tiff) + 2 + 12 * size + 4
+    entries[SOFTWARE] = struct.pack(sign + "HHII", SOFTWARE, 2, len(text), place)
+    moved = struct.pack(sign + "H", size) + b"".join(entries[tag] for tag in sorted(entries))
+    header = tiff[:4] + struct.pack(sign + "I", len(tiff))
+    return exif[:start] + header + tiff[8:] + moved + bytes(4) + text
 
 
 def _is_srgb(profile: bytes) -> bool:

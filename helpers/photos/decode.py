@@ -46,30 +46,39 @@ class BadPhotoError(ValueError):
     """A photo that cannot be used. Its text is the reason, in words for a user."""
 
 
-def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image.Image:
+class TooLargeError(BadPhotoError):
+    """A photo beyond the limit of pixels or bytes."""
+
+
+def opened(
+    photo: Image.Image | np.ndarray | bytes | str | os.PathLike, most: int = MAX_PIXELS
+) -> Image.Image:
     """Open a photo without decoding it: a file, its bytes, or an array (H x W [x 3], uint8).
 
-    Raises BadPhotoError if it is no JPEG, PNG, WebP or TIFF, is an animation, or has more than
-    MAX_PIXELS; FileNotFoundError or PermissionError as the system does.
+    Raises TooLargeError if it has more than `most` pixels; BadPhotoError if it is no JPEG, PNG,
+    WebP or TIFF, or is an animation; FileNotFoundError or PermissionError as the system does.
     """
     if isinstance(photo, Image.Image):
         return photo
     if isinstance(photo, np.ndarray):
         return Image.fromarray(photo)
-    if not isinstance(photo, bytes) and os.stat(photo).st_size > MAX_BYTES:
-        raise BadPhotoError(f"a file of more than {MAX_BYTES // 10**6:,} MB")
+    largest = max(MAX_BYTES, MAX_BYTES * most // MAX_PIXELS)
+    if not isinstance(photo, bytes) and os.stat(photo).st_size > largest:
+        raise TooLargeError(f"a file of more than {largest // 10**6:,} MB")
     data = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
     if not data:
         raise BadPhotoError("an empty file")
+    too_large = TooLargeError(f"more than {most / 10**6:g} megapixels")
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, most)  # Pillow's own, for all threads
     lost = []
     if data[:8] == PNG_HEAD:
         data, lost = _readable_png(data)
     elif data[:2] == b"\xff\xd8" and data.rfind(JPEG_END) < data.rfind(b"\xff\xda"):
-        data = _ended_jpeg(data)
+        data = _ended_jpeg(data, most)
     try:
         image = Image.open(io.BytesIO(data))
     except Image.DecompressionBombError:
-        raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels") from None
+        raise too_large from None
     except Image.UnidentifiedImageError:
         if data[:4] in TIFF_HEADS:
             raise BadPhotoError(f"a TIFF that is damaged or not {TIFFS}") from None
@@ -80,8 +89,8 @@ def opened(photo: Image.Image | np.ndarray | bytes | str | os.PathLike) -> Image
         raise BadPhotoError("an animation, not a photo")
     if image.format == "TIFF":
         _skip_thumbnail(image)
-    if image.width * image.height > MAX_PIXELS:
-        raise BadPhotoError(f"more than {MAX_PIXELS // 10**6} megapixels")
+    if image.width * image.height > most:
+        raise too_large
     if lost:
         names = ", ".join(lost)
         image.info["lost"] = [f"damaged or overlong parts of a PNG are left out: {names}"]
@@ -131,7 +140,7 @@ def _unreadable(kind: bytes, data: bytes, checksum: bytes) -> bool:
     return bool(unpacker.unconsumed_tail)
 
 
-def _ended_jpeg(jpeg: bytes) -> bytes:
+def _ended_jpeg(jpeg: bytes, most: int) -> bytes:
     """A JPEG without its end marker gets one if all its pixels are there, else it is unchanged.
 
     They are if the decoder has no use for further bytes, whatever these are.
@@ -141,10 +150,10 @@ def _ended_jpeg(jpeg: bytes) -> bytes:
     for filler in (b"\x55", b"\xaa", b"\x33"):
         try:
             with Image.open(io.BytesIO(bare + filler * 256 + JPEG_END)) as image:
-                if image.width * image.height > MAX_PIXELS:
+                if image.width * image.height > most:
                     return jpeg
                 found.add(hashlib.sha256(image.tobytes()).digest())
-        except (OSError, SyntaxError, ValueError):
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             return jpeg
     return bare + JPEG_END if len(found) == 1 else jpeg
 
@@ -242,7 +251,7 @@ def srgb(image: Image.Image) -> Image.Image:
         if image.has_transparency_data:
             image = image.convert("RGBA")
             alpha = image.getchannel("A")
-        if image.mode not in ("L", "CMYK"):
+        if image.mode not in ("L", "CMYK", "RGB"):
             image = image.convert("RGB")
     if profile:
         image = _to_srgb(image, profile)

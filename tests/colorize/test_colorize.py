@@ -1,5 +1,6 @@
 """The command: what it writes, what it never touches, and what it reports of bad photos."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import torch
 from bad_photos import BAD
 from colorizer_samples import save_weights, scene
 from photo_samples import encoded, photo
-from PIL import Image
+from PIL import Image, ImageCms
 from skimage.color import rgb2lab
 
 from helpers import paths
@@ -272,6 +273,58 @@ def test_a_photo_in_color_gets_its_error_and_sepia_does_not(run, tmp_path):
     assert "1 is in one tone" in said and "sepia.png: CIEDE2000" not in said
 
 
+def software(path):
+    return Image.open(path).getexif().get(305)
+
+
+def test_colored_files_name_the_weights_that_predicted_their_colors(run, weights, photos, tmp_path):
+    run(photos, "--compare", "--uncertainty")
+    sha = hashlib.sha256(weights.read_bytes()).hexdigest()
+    mark = f"colors predicted by Streetside Colorization, weights {sha[:12]}"
+    for name in ("street.png", "square.jpg", "1931/church.png", "square_compare.jpg"):
+        assert software(tmp_path / "colored" / name) == mark
+    assert software(tmp_path / "colored" / "square_uncertainty.png") is None
+    run(photos, "--compare", "--no-mark", output=tmp_path / "plain")
+    for path in (tmp_path / "plain").rglob("*.*"):
+        assert software(path) is None and b"digitalsourcetype" not in path.read_bytes()
+
+
+def test_the_limit_of_pixels_can_be_raised_by_the_option_that_the_message_names(run, tmp_path):
+    Image.fromarray(scene(1002, 1200)).save(tmp_path / "large.png")
+    status, _, complaint = run(tmp_path / "large.png", "--max-megapixels", "1")
+    assert status == 1
+    assert "large.png: more than 1 megapixels: raise the limit with --max-megapixels" in complaint
+    assert run(tmp_path / "large.png", "--max-megapixels", "1.3")[0] == 0
+
+
+MEASURED = """
+import resource, sys
+from helpers.colorize.__main__ import main
+for name in sys.argv[3:]:
+    assert main([name, "--output", sys.argv[1], "--weights", sys.argv[2], "--compare"]) == 0
+    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory in other units")
+def test_a_photo_takes_at_most_nine_bytes_of_memory_a_pixel(weights, tmp_path):
+    """At most 1 GiB for 80 megapixels: the program itself takes 300 MB."""
+    exif = Image.Exif()
+    exif[274] = 6
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(scene()).save(tmp_path / "small.png")
+    long = Image.fromarray(np.tile(scene(96, 160), (1600, 1))).convert("RGB")
+    long.save(tmp_path / "long.png", exif=exif, icc_profile=profile)
+    photos = tmp_path / "small.png", tmp_path / "long.png"
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, tmp_path / "colored", weights, *photos],
+        cwd=paths.ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    before, after = (int(line[5:]) for line in done.stdout.splitlines() if line[:4] == "peak")
+    assert 1024 * (after - before) < 9 * long.width * long.height
+    assert Image.open(tmp_path / "colored" / "long.png").size == long.size
+
+
 def test_photos_of_which_the_network_is_unsure_are_named(run, tmp_path, monkeypatch):
     for name in ("one.png", "two.png"):
         Image.fromarray(scene()).save(tmp_path / name)
@@ -414,6 +467,7 @@ def test_a_file_in_the_place_of_a_folder_is_a_failure_to_write(run, photos, tmp_
             for option, values, says in [
                 ("--temperature", ["0", "-1", "nan", "inf", "1001"], "take 0.01 to 1000"),
                 ("--chroma-gain", ["-0.1", "nan", "inf", "1e30"], "take 0 to 1000"),
+                ("--max-megapixels", ["0", "-1", "nan", "inf", "1e6"], "take 1 to 4000"),
             ]
             for value in values
         ),
@@ -529,6 +583,38 @@ def test_operating_points_have_short_names(run, photos, tmp_path):
     run(photos / "street.png", output=tmp_path / "default")
     accurate, colorful, default = ((tmp_path / n / "street.png").read_bytes() for n in names)
     assert accurate != colorful == default
+
+
+def piped(arguments, **variables):
+    """The command with its output in pipes, buffered as in a user's shell."""
+    command = [sys.executable, "-m", "helpers.colorize", *arguments]
+    environment = os.environ | {"PYTHONUNBUFFERED": ""} | variables
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=paths.ROOT, env=environment, **pipes)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end differently there")
+@pytest.mark.parametrize("wanted", ["photos", "help"])
+def test_a_reader_that_has_read_enough_is_no_traceback(weights, photos, tmp_path, wanted):
+    """As in `python -m helpers.colorize album/ --output colored/ | head -0`."""
+    output = tmp_path / "colored"
+    given = ["--help"] if wanted == "help" else [photos, "--output", output, "--weights", weights]
+    child = piped(given)
+    child.stdout.close()
+    complaint = child.stderr.read().decode()
+    child.stderr.close()
+    assert child.wait(timeout=60) == 1 and complaint == ""
+    assert wanted == "help" or files(output) == files(photos)
+
+
+def test_names_that_a_code_page_lacks_are_escaped_in_the_report(weights, tmp_path):
+    """As on Windows when the output goes to a file."""
+    photo(1).save(tmp_path / "\N{GRINNING FACE}.png")
+    given = [tmp_path / "\N{GRINNING FACE}.png", "--output", tmp_path / "out", "--weights", weights]
+    child = piped(given, PYTHONIOENCODING="cp1252")
+    said, complaint = child.communicate(timeout=60)
+    assert child.returncode == 0 and complaint == b""
+    assert b"colored 1 of 1" in said and b"\\U0001f600.png: CIEDE2000" in said
 
 
 def test_coloring_loads_nothing_that_it_does_not_need():

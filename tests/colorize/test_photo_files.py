@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from functools import cache
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,9 +19,14 @@ from helpers.photos import decode
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif"}
 
 
-def saved(path, image, **options):
+MARK = "colors predicted by Streetside Colorization, weights 0123456789ab"
+SOURCE_TYPE = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
+PREDICTED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+
+def saved(path, image, mark=None, **options):
     image.save(path, **options)
-    return photo_files.read(decode.opened(path))
+    return photo_files.read(decode.opened(path), mark)
 
 
 def rewritten(tmp_path, scan, rgb=None):
@@ -57,7 +63,8 @@ def test_orientation_and_exif_stay_and_the_picture_with_them(tmp_path, format, o
 def test_the_upright_size_is_known_before_decoding(tmp_path, format, orientation):
     path = tmp_path / f"photo.{FORMATS[format]}"
     upright = photo(3, (64, 48))
-    back = photo_files.BACK.get(orientation)
+    back = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
+    back = (decode.UPRIGHT | back).get(orientation)
     stored = upright if back is None else upright.transpose(back)
     stored.save(path, exif=exif(orientation))
     image = decode.opened(path)
@@ -283,3 +290,98 @@ def test_the_gray_thumbnail_in_exif_is_removed(tmp_path):
     again = check_colored(tmp_path, encoded(1, exif=b"Exif\0\0" + bytes(tiff)))
     assert again.getexif()[271] == "Kodak"
     assert not again.getexif().get_ifd(ExifTags.IFD.IFD1)
+
+
+def xmp_of(image):
+    """The root of a file's XMP, and the digital source types in it."""
+    root = ElementTree.fromstring(image.info["xmp"].strip(b"\0"))
+    return root, [node.get(SOURCE_TYPE) for node in root.iter() if node.get(SOURCE_TYPE)]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_mark_says_that_the_colors_were_predicted(tmp_path, format):
+    scan = saved(tmp_path / f"photo.{FORMATS[format]}", photo(1), MARK, exif=exif(6))
+    again = rewritten(tmp_path, scan)
+    tags = again.getexif()
+    assert tags[305] == MARK and scan.losses == []
+    assert (tags[274], tags[271], tags[306]) == (6, "Kodak", "1931:05:04 10:00:00")
+    assert xmp_of(again)[1] == [PREDICTED]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_photo_without_metadata_is_marked_too_and_without_a_mark_gets_none(tmp_path, format):
+    path = tmp_path / f"photo.{FORMATS[format]}"
+    again = rewritten(tmp_path, saved(path, photo(1), MARK))
+    assert again.getexif()[305] == MARK and xmp_of(again)[1] == [PREDICTED]
+    again = rewritten(tmp_path, saved(path, photo(1)))
+    assert 305 not in again.getexif() and "xmp" not in again.info
+
+
+OWN_XMP = """<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+ xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+ xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:City="Köln" %s/></rdf:RDF>
+</x:xmpmeta><?xpacket end="w"?>"""
+FILM = """xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+ Iptc4xmpExt:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/negativeFilm"
+"""
+
+
+@pytest.mark.parametrize("source", ["", FILM])
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_mark_joins_what_the_photo_says_itself(tmp_path, format, source):
+    own = (OWN_XMP % source).encode()
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", own.decode())
+    said = {"PNG": {"pnginfo": text}, "TIFF": {"tiffinfo": {700: own, 305: "VueScan"}}}
+    tags = exif(1)
+    tags[305] = "VueScan"
+    options = {} if format == "TIFF" else {"exif": tags}
+    options |= said.get(format, {"xmp": own})
+    again = rewritten(tmp_path, saved(tmp_path / "photo", photo(1), MARK, format=format, **options))
+    assert again.getexif()[305] == f"VueScan; {MARK}"
+    root, sources = xmp_of(again)
+    cities = [node.get("{http://ns.adobe.com/photoshop/1.0/}City") for node in root.iter()]
+    assert "Köln" in cities and sources == [PREDICTED]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_photo_that_is_colored_twice_has_the_last_mark_alone(tmp_path, format):
+    first = rewritten(tmp_path, saved(tmp_path / "photo", photo(1), MARK, format=format))
+    other = MARK.replace("0123456789ab", "ba9876543210")
+    again = rewritten(tmp_path, photo_files.read(decode.opened(first), other))
+    assert again.getexif()[305] == other and xmp_of(again)[1] == [PREDICTED]
+
+
+@pytest.mark.parametrize("endian", "<>")
+def test_a_mark_moves_no_byte_of_exif_that_others_point_to(tmp_path, endian):
+    tags = exif(1)
+    tags.endian = endian
+    tags[270] = "Straße in Köln".encode()
+    tags.get_ifd(ExifTags.IFD.Exif)[37500] = b"a maker's note, with places of its own"
+    before = tags.tobytes()
+    assert before[6:8] == (b"II" if endian == "<" else b"MM")
+    again = rewritten(tmp_path, saved(tmp_path / "p.jpg", photo(1), MARK, exif=before))
+    after = again.info["exif"]
+    assert after[14 : len(before)] == before[14:]
+    assert again.getexif()[305] == MARK
+    assert again.getexif()[270].encode("latin-1").decode() == "Straße in Köln"
+    assert b"maker's note" in again.getexif().get_ifd(ExifTags.IFD.Exif)[37500]
+
+
+def test_metadata_that_fill_a_jpeg_segment_stay_without_a_mark(tmp_path):
+    long = exif(1)
+    long[270] = "x" * 65_400
+    own = (OWN_XMP % "").encode()
+    own += b" " * (65_504 - len(own))
+    again = rewritten(tmp_path, saved(tmp_path / "p.jpg", photo(1), MARK, exif=long, xmp=own))
+    assert again.getexif()[270] == long[270] and again.info["xmp"] == own
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_a_mark_on_cut_off_exif_does_not_cost_the_picture(tmp_path):
+    whole = exif(1).tobytes()
+    for length in range(6, len(whole)):
+        data = encoded(1, exif=whole[:length])
+        again = rewritten(tmp_path, photo_files.read(decode.opened(data), MARK))
+        assert again.size == photo(1).size and again.getexif()[305] == MARK

@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 import tifffile
-from bad_photos import chunk
+from bad_photos import chunk, vast_png
 from photo_samples import encoded, photo
 from PIL import Image
 
@@ -174,6 +174,20 @@ def test_a_jpeg_that_lacks_its_end_is_whole_and_one_that_lacks_more_is_not(missi
     for cut in (200, 20, 6):
         with pytest.raises(OSError, match="truncated"):
             pixels(data[:-cut])
+
+
+def test_the_limit_of_pixels_is_the_callers():
+    data = vast_png(12_000)
+    assert decode.opened(data, most=150_000_000).size == (12_000, 12_000)
+    with pytest.raises(decode.TooLargeError, match="more than 143 megapixels"):
+        decode.opened(data, most=143_000_000)
+    with pytest.raises(decode.TooLargeError, match="more than 120 megapixels"):
+        decode.opened(data)
+    jpeg = encoded(1)
+    place = jpeg.index(b"\xff\xc0") + 5  # of height and width
+    without_end = jpeg[:place] + b"\xea\x60\xea\x60" + jpeg[place + 4 : -2]
+    with pytest.raises(decode.TooLargeError, match="more than 120 megapixels"):
+        decode.opened(without_end)
 
 
 def test_a_vast_file_is_refused_before_it_is_read(tmp_path):
