@@ -25,6 +25,7 @@ BUILD = ROOT / "build"
 REDRAW = "STREETSIDE_REDRAW"  # set by the default run, which draws into figures/ itself
 DEVICE = "STREETSIDE_DEVICE"  # the device that ./run_all.sh trains on
 
+SOURCES = ("synthetic", "streetview")  # photos of this project; all else names a folder
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff"}
 SPARE = 50_000_000  # bytes of the disk that are never filled
 
@@ -32,15 +33,27 @@ SPARE = 50_000_000  # bytes of the disk that are never filled
 def data_name(data: str | Path) -> str:
     """The short name of a data source: `synthetic`, `streetview`, or the folder's own name.
 
-    A name over 80 bytes is cut and ends in a hash, so that files can be named after it.
+    A folder that is called like a source is `folder synthetic`. A name over 80 bytes is cut and
+    ends in a hash, so that files can be named after it.
     """
-    if str(data) in ("synthetic", "streetview"):
-        return str(data)
+    if data in SOURCES:
+        return data
     name = Path(os.path.realpath(os.path.expanduser(data))).name
+    if name.lower() in SOURCES:
+        return f"folder {name}"
     whole_name = os.fsencode(name)
     if len(whole_name) <= 80:
         return name
     return f"{name[:20]}-{hashlib.sha256(whole_name).hexdigest()[:8]}"
+
+
+def folder_argument(folder: str | Path) -> str:
+    """The folder's own name, as an option or parameter that no source and no option is taken for.
+
+    `./synthetic` is a folder, `synthetic` are the rendered streets.
+    """
+    name = Path(folder).name
+    return f"./{name}" if name in SOURCES or name.startswith("-") else name
 
 
 def run_folder(data: str | Path, profile: str) -> Path:

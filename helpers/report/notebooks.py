@@ -139,7 +139,6 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     skip-execution. Raises StepFailed, which names the cell, if a cell fails or ends the kernel.
     A failed notebook is kept beside `output` as `.failed.ipynb`.
     """
-    import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
     from papermill.inspection import inspect_notebook
@@ -148,7 +147,8 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     from traitlets.config import Config
 
     failed = output.with_suffix(".failed.ipynb")
-    known = inspect_notebook(notebook)
+    # papermill takes braces in a path for keys to fill in.
+    known = inspect_notebook(str(notebook).replace("{", "{{").replace("}", "}}"))
     parameters = {name: value for name, value in parameters.items() if name in known}
     book = load_notebook_node(str(notebook))
     if parameters:
@@ -172,17 +172,23 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     except CellExecutionError as error:
         count = max(cell.get("execution_count") or 0 for cell in book.cells)
         if error.ename != "KeyboardInterrupt":
-            with paths.whole(failed) as part:
-                nbformat.write(book, part)
+            _save(book, failed)
         raise StepFailed(f"{notebook.stem}, cell {count}: {error.ename}: {error.evalue}") from error
     except Exception as error:  # a dead kernel, an unknown kernel
         raise StepFailed(f"{notebook.stem}: {type(error).__name__}: {error}") from error
     skipped = unrun_cells(book)
     if skipped:
         raise StepFailed(f"{notebook.stem}: cells {skipped} never ran")
-    with paths.whole(output) as part:
-        nbformat.write(book, part)
+    _save(book, output)
     failed.unlink(missing_ok=True)
+
+
+def _save(book, path: Path) -> None:
+    """Write a notebook. Names of files in it that are not UTF-8 become escapes of JSON."""
+    import nbformat
+
+    with paths.whole(path) as part:
+        part.write_text(nbformat.writes(book), encoding="utf-8", errors="backslashreplace")
 
 
 def unrun_cells(notebook: dict) -> list[int]:
