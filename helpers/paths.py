@@ -24,6 +24,7 @@ BUILD = ROOT / "build"
 
 REDRAW = "STREETSIDE_REDRAW"  # set by the default run, which draws into figures/ itself
 DEVICE = "STREETSIDE_DEVICE"  # the device that ./run_all.sh trains on
+FETCHED = "STREETSIDE_FETCHED"  # set for chapters: the run has downloaded what it could
 
 SOURCES = ("synthetic", "streetview")  # photos of this project; all else names a folder
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff"}

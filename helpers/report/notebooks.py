@@ -88,7 +88,7 @@ def _start(chapter: Chapter, threads: int) -> subprocess.Popen:
     with chapter.log.open("w", encoding="utf-8") as log:
         return subprocess.Popen(
             [*command, json.dumps(chapter.parameters)],
-            env=os.environ | {THREADS: str(threads)},
+            env=os.environ | {THREADS: str(threads), paths.FETCHED: "1"},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

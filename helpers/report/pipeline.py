@@ -179,7 +179,8 @@ def photos_read(options) -> list:
             continue
         source = sources.find(data) if is_folder(name, data) else sources.gather(data, images)
         found += [(photo.file, stamp(photo.path)) for photo in source.photos]
-        found += source.rejected
+        # Why a photo could not be downloaded may change from run to run, and changes nothing.
+        found += source.rejected if is_folder(name, data) else [file for file, _ in source.rejected]
     return found
 
 
