@@ -4,11 +4,17 @@ import argparse
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
 
 ROOT = Path(__file__).resolve().parents[1]
 HELPERS = ROOT / "helpers"
@@ -28,6 +34,7 @@ FETCHED = "STREETSIDE_FETCHED"  # set for chapters: the run has downloaded what 
 
 SOURCES = ("synthetic", "streetview")  # photos of this project; all else names a folder
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff"}
+PART = re.compile(r"\..*\.[a-z0-9_]{8}\.part", re.DOTALL)  # a temporary folder of `whole`
 SPARE = 50_000_000  # bytes of the disk that are never filled
 
 
@@ -123,10 +130,42 @@ def whole_folder(path: str | Path, marker: str) -> Iterator[Path]:
 def _part(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent))
+    held = _hold(part)
     try:
         yield part / path.name
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _hold(part: Path) -> int | None:
+    """Lock a temporary folder until its process ends; None if another process holds it.
+
+    Windows has no such locks: there, nothing is held and nothing can be.
+    """
+    if fcntl is None:
+        return None
+    held = os.open(part, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    return held
+
+
+def remove_left_behind(*folders: Path) -> None:
+    """Remove the temporary folders below `folders` whose process was killed."""
+    for top in folders:
+        for folder, names, _ in os.walk(top):
+            for name in [name for name in names if PART.fullmatch(name)]:
+                names.remove(name)
+                part = Path(folder, name)
+                with suppress(OSError):
+                    if (held := _hold(part)) is not None:
+                        shutil.rmtree(part, ignore_errors=True)
+                        os.close(held)
 
 
 def output_file(text: str) -> Path:

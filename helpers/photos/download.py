@@ -5,7 +5,6 @@ import io
 import itertools
 import os
 import queue
-import shutil
 import sys
 import threading
 import time
@@ -55,8 +54,7 @@ def fetch(
     server cannot be reached, OSError if the disk has no room.
     """
     address = (address or os.environ.get(VARIABLE) or ADDRESS).rstrip("/") + "/"
-    for unfinished in folder.glob(".*.part"):
-        shutil.rmtree(unfinished)
+    paths.remove_left_behind(folder)
     missing, failed = _noted(folder / MISSING), _noted(folder / FAILED)
     wanted = [name for name in names if name not in missing and not (folder / name).exists()]
     wanted.sort(key=failed.__contains__)

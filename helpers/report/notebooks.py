@@ -139,6 +139,7 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     skip-execution. Raises StepFailed, which names the cell, if a cell fails or ends the kernel.
     A failed notebook is kept beside `output` as `.failed.ipynb`.
     """
+    from jupyter_core.paths import jupyter_runtime_dir
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
     from papermill.inspection import inspect_notebook
@@ -156,13 +157,17 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    connection = Path(jupyter_runtime_dir()) / f"kernel-{os.getpid()}.json"
+    connection.parent.mkdir(parents=True, exist_ok=True)
     client = NotebookClient(
         book,
         kernel_name="python3",
         timeout=None,
         resources={"metadata": {"path": str(notebook.parent)}},
         # jupyter_client terminates a kernel after half of the time it is given to end
-        config=Config(KernelManager={"shutdown_wait_time": 2 * GRACE}),
+        config=Config(
+            KernelManager={"shutdown_wait_time": 2 * GRACE, "connection_file": str(connection)}
+        ),
         on_cell_start=lambda cell, cell_index: print(
             f"cell {cell_index + 1} of {len(book.cells)}", flush=True
         ),
@@ -222,7 +227,10 @@ def write_back(executed: Path, notebook: Path) -> None:
 
 
 def kernel_environment() -> dict[str, str]:
-    """Environment of every kernel: this package, no progress bars in outputs, no user settings."""
+    """Environment of every kernel: this package, no progress bars in outputs, no user settings.
+
+    Its connection file is in `build/kernels/`.
+    """
     ipython = paths.BUILD / "ipython"
     config = ipython / "profile_default" / "ipython_kernel_config.py"
     with paths.whole(config) as part:
@@ -233,6 +241,7 @@ def kernel_environment() -> dict[str, str]:
         ).strip(os.pathsep),
         "IPYTHONDIR": str(ipython),
         "JUPYTER_PLATFORM_DIRS": "1",
+        "JUPYTER_RUNTIME_DIR": str(paths.BUILD / "kernels"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "TQDM_DISABLE": "1",
     }

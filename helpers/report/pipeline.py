@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     log = folder / "logs" / "run.log"
     try:
         with _stopped_by_one_signal(), _only_run():
+            _clean_up()
             log.parent.mkdir(parents=True, exist_ok=True)
             log.touch()
             if options.command == "test":
@@ -259,6 +260,13 @@ def _page(folder: Path, executed: list[Path], options) -> None:
 
 def _note(folder: Path, name: str) -> Path:
     return folder / "keys" / f"{name}.json"
+
+
+def _clean_up() -> None:
+    """Remove what runs that were killed left: temporary folders, and files of their kernels."""
+    shutil.rmtree(paths.BUILD / "kernels", ignore_errors=True)
+    made = (paths.BUILD, paths.RAW, paths.PREPARED, paths.FIGURES, paths.NOTEBOOKS)
+    paths.remove_left_behind(*made)
 
 
 @contextmanager

@@ -197,6 +197,31 @@ def test_the_command_that_repeats_a_run_has_its_options_and_no_path(tmp_path):
     assert pipeline.rebuild_command(options.parser().parse_args([])) == "./run_all.sh"
 
 
+WRITES = """import os, time
+from pathlib import Path
+from helpers import paths
+with paths.whole(Path("../build/a.json")) as part:
+    part.touch()
+    Path("../begun").write_text(f"{os.getppid()} {os.getpid()}")
+    time.sleep(600)"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_what_a_killed_run_leaves_is_removed_by_the_next(house):
+    add_cell(house, "01_one", WRITES)
+    run = start(house)
+    processes = [run.pid, *map(int, wait_for(house / "begun").split())]
+    for pid in processes:
+        os.kill(pid, signal.SIGKILL)
+    run.communicate(timeout=SECONDS)
+    assert all(map(ends, processes))
+    files = [*(house / "build" / "kernels").iterdir(), *(house / "build").glob(".a.json.*.part")]
+    assert len(files) == 2 and all(path.exists() for path in files)
+    replace_cells(house, "01_one", "1")
+    assert start(house).wait(SECONDS) == 0
+    assert not any(path.exists() for path in files)
+
+
 ODD = '{{x}} {2019} $\\q$ a\\b "c" <i> 東京'
 
 
