@@ -9,6 +9,7 @@ of its own on top, so that a change in helpers/report runs no chapter.
 import hashlib
 import json
 import os
+import platform
 import shlex
 import shutil
 import signal
@@ -85,6 +86,8 @@ def run(options, folder: Path) -> Path:
     for name, chapter in chapters.items():
         if name not in due:
             print(f"{chapter.label}: nothing changed", flush=True)
+    if due:
+        _check_page_can_be_built()
     beside = SIDE_BY_SIDE and options.profile == "quick" and options.device == "cpu"
     execute([chapters[name] for name in due], folder, keys, beside)
     made = [
@@ -256,6 +259,25 @@ def _page(folder: Path, executed: list[Path], options) -> None:
     page.build(folder, executed, folder / "report.html")
     with paths.whole(paths.BUILD / "report.html") as part:
         shutil.copyfile(folder / "report.html", part)
+
+
+def _check_page_can_be_built() -> None:
+    """Import what the page needs and compile a selector, before hours of work.
+
+    Raises ValueError in one sentence: a patch release of Python may lack what a package needs.
+    """
+    try:
+        from bs4 import BeautifulSoup
+
+        from . import page  # noqa: F401
+
+        BeautifulSoup("<p id='a'></p>", "html.parser").select("p#a, [id] > p, p:nth-child(2n+1)")
+    except Exception as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ValueError(
+            f"the page cannot be built with Python {platform.python_version()} and the packages "
+            f"installed here ({why}): install those of requirements.txt, or take another Python."
+        ) from error
 
 
 def _note(folder: Path, name: str) -> Path:

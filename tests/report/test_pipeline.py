@@ -197,6 +197,14 @@ def test_the_command_that_repeats_a_run_has_its_options_and_no_path(tmp_path):
     assert pipeline.rebuild_command(options.parser().parse_args([])) == "./run_all.sh"
 
 
+@pytest.mark.parametrize("package", ["soupsieve", "nbconvert"])
+def test_a_page_that_cannot_be_built_is_reported_before_the_first_notebook(house, package):
+    run = start(house, f"sys.modules[{package!r}] = None")
+    said = run.communicate(timeout=SECONDS)[1]
+    assert run.returncode == 1 and "the page cannot be built with Python" in said
+    assert not (house / "01_one").exists()
+
+
 WRITES = """import os, time
 from pathlib import Path
 from helpers import paths
