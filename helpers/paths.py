@@ -4,11 +4,17 @@ import argparse
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
 
 ROOT = Path(__file__).resolve().parents[1]
 HELPERS = ROOT / "helpers"
@@ -24,23 +30,38 @@ BUILD = ROOT / "build"
 
 REDRAW = "STREETSIDE_REDRAW"  # set by the default run, which draws into figures/ itself
 DEVICE = "STREETSIDE_DEVICE"  # the device that ./run_all.sh trains on
+FETCHED = "STREETSIDE_FETCHED"  # set for chapters: the run has downloaded what it could
 
+SOURCES = ("synthetic", "streetview")  # photos of this project; all else names a folder
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff"}
+PART = re.compile(r"\..*\.[a-z0-9_]{8}\.part", re.DOTALL)  # a temporary folder of `whole`
 SPARE = 50_000_000  # bytes of the disk that are never filled
 
 
 def data_name(data: str | Path) -> str:
     """The short name of a data source: `synthetic`, `streetview`, or the folder's own name.
 
-    A name over 80 bytes is cut and ends in a hash, so that files can be named after it.
+    A folder that is called like a source is `folder synthetic`. A name over 80 bytes is cut and
+    ends in a hash, so that files can be named after it.
     """
-    if str(data) in ("synthetic", "streetview"):
-        return str(data)
+    if data in SOURCES:
+        return data
     name = Path(os.path.realpath(os.path.expanduser(data))).name
+    if name.lower() in SOURCES:
+        return f"folder {name}"
     whole_name = os.fsencode(name)
     if len(whole_name) <= 80:
         return name
     return f"{name[:20]}-{hashlib.sha256(whole_name).hexdigest()[:8]}"
+
+
+def folder_argument(folder: str | Path) -> str:
+    """The folder's own name, as an option or parameter that no source and no option is taken for.
+
+    `./synthetic` is a folder, `synthetic` are the rendered streets.
+    """
+    name = Path(folder).name
+    return f"./{name}" if name in SOURCES or name.startswith("-") else name
 
 
 def run_folder(data: str | Path, profile: str) -> Path:
@@ -109,10 +130,42 @@ def whole_folder(path: str | Path, marker: str) -> Iterator[Path]:
 def _part(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent))
+    held = _hold(part)
     try:
         yield part / path.name
     finally:
         shutil.rmtree(part, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def _hold(part: Path) -> int | None:
+    """Lock a temporary folder until its process ends; None if another process holds it.
+
+    Windows has no such locks: there, nothing is held and nothing can be.
+    """
+    if fcntl is None:
+        return None
+    held = os.open(part, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    return held
+
+
+def remove_left_behind(*folders: Path) -> None:
+    """Remove the temporary folders below `folders` whose process was killed."""
+    for top in folders:
+        for folder, names, _ in os.walk(top):
+            for name in [name for name in names if PART.fullmatch(name)]:
+                names.remove(name)
+                part = Path(folder, name)
+                with suppress(OSError):
+                    if (held := _hold(part)) is not None:
+                        shutil.rmtree(part, ignore_errors=True)
+                        os.close(held)
 
 
 def output_file(text: str) -> Path:

@@ -48,7 +48,8 @@ def build_house(folder, patch):
     patch.setattr(paths, "NOTEBOOKS", folder / "notebooks")
     patch.setattr(paths, "BUILD", folder / "build")
     patch.setattr(paths, "ROOT", folder)
-    for name in ("PYTHONPATH", "IPYTHONDIR", "TQDM_DISABLE", paths.REDRAW, paths.DEVICE):
+    changed = ("PYTHONPATH", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "TQDM_DISABLE")
+    for name in (*changed, paths.REDRAW, paths.DEVICE):
         patch.setenv(name, os.environ.get(name, ""))
     (folder / "requirements.txt").touch()
     (folder / "notebooks").mkdir()

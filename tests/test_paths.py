@@ -3,7 +3,9 @@
 import argparse
 import os
 import runpy
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -181,3 +183,44 @@ def test_a_run_is_named_after_its_data_and_profile(tmp_path):
 def test_folders_with_long_names_give_short_names_that_differ(tmp_path):
     one, other = (paths.run_folder(tmp_path / ("L" * 249 + end), "full") for end in "ab")
     assert one != other and max(len(one.name), len(other.name)) < 50
+
+
+@pytest.mark.parametrize("name", paths.SOURCES)
+def test_a_folder_called_like_a_source_is_another_run(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    assert paths.run_folder(name, "full").name == f"{name}-full"
+    for folder in (tmp_path / name, f"./{name}", str(tmp_path / name), Path(name)):
+        assert paths.run_folder(folder, "full").name == f"folder {name}-full"
+
+
+def test_the_name_of_a_folder_as_an_argument_is_no_source_and_no_option(tmp_path):
+    names = {"my photos": "my photos", "synthetic": "./synthetic", "-h": "./-h"}
+    assert {name: paths.folder_argument(tmp_path / name) for name in names} == names
+
+
+HALF = """import os, sys, time
+from pathlib import Path
+from helpers import paths
+with paths.whole(Path(sys.argv[1])) as part:
+    part.write_text("half")
+    print("begun", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no lock that ends with its process")
+def test_what_a_killed_process_left_is_removed_and_what_one_at_work_writes_is_not(tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / ".mine.part").mkdir()  # another program's
+    environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
+    command = [sys.executable, "-c", HALF, str(tmp_path / "photos" / "a\n.jpg")]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    paths.remove_left_behind(tmp_path)
+    left = [path for path in (tmp_path / "photos").iterdir() if path.name != ".mine.part"]
+    assert len(left) == 1
+    process.kill()
+    process.wait()
+    paths.remove_left_behind(tmp_path)
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == [".mine.part"]

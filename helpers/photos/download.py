@@ -2,9 +2,9 @@
 
 import csv
 import io
+import itertools
 import os
 import queue
-import shutil
 import sys
 import threading
 import time
@@ -31,6 +31,8 @@ PAUSE = 1.0  # seconds before the second try; it doubles with every further one
 TRIES = 4
 DEADLINE = 180  # seconds for one photo
 GIVE_UP = 20  # failures in a row
+ALONE = 2  # of them, if nothing was reached before
+MISSING, FAILED = "missing.csv", "failed.csv"
 LACKING = "the server does not have it"
 
 
@@ -44,17 +46,19 @@ def fetch(
     """Download the photos `names` ("000001_1.jpg") that `folder` lacks.
 
     Returns the names that could not be downloaded, with the reason. Photos that the server does
-    not have are noted in missing.csv and not requested again. Photos are at
+    not have are noted in missing.csv and not requested again. Photos that failed are noted in
+    failed.csv; the next run requests them after all others. Where STREETSIDE_FETCHED is set, as
+    in the chapters of a run, nothing is requested. Photos are at
     `<address>images/<name>`; the default is the variable STREETSIDE_STREETVIEW_URL, else ADDRESS.
     `pause` and `timeout` (to connect, between bytes) are seconds. Raises ConnectionError if the
     server cannot be reached, OSError if the disk has no room.
     """
     address = (address or os.environ.get(VARIABLE) or ADDRESS).rstrip("/") + "/"
-    for unfinished in folder.glob(".*.part"):
-        shutil.rmtree(unfinished)
-    missing = _missing(folder)
+    paths.remove_left_behind(folder)
+    missing, failed = _noted(folder / MISSING), _noted(folder / FAILED)
     wanted = [name for name in names if name not in missing and not (folder / name).exists()]
-    if wanted:
+    wanted.sort(key=failed.__contains__)
+    if wanted and not os.environ.get(paths.FETCHED):
         size = len(wanted) * PHOTO_BYTES
         print(
             f"Fetching {len(wanted):,} of {len(names):,} photos, about {size / 1e6:,.0f} MB, "
@@ -63,13 +67,14 @@ def fetch(
         )
         paths.need_room(folder, size)
         with paths.full_disk_named(folder):
-            missing |= _fetch_all(wanted, folder, address, pause, timeout)
-    return {name: missing[name] for name in names if name in missing}
+            _fetch_all(wanted, missing, failed, folder, address, pause, timeout)
+    noted, absent = failed | missing, [name for name in names if not (folder / name).exists()]
+    return {name: noted.get(name, "gone since it was fetched") for name in absent}
 
 
-def _fetch_all(wanted, folder, address, pause, timeout) -> dict[str, str]:
-    """Names that failed or are missing, with the reason."""
-    failed, gone, row = {}, _missing(folder), 0
+def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None:
+    """Download photos; those that are missing or fail join the notes, with the reason."""
+    before, row, alone = set(failed), 0, True
     session = _session(pause)
     waiting, results, stop = queue.SimpleQueue(), queue.SimpleQueue(), threading.Event()
 
@@ -85,30 +90,33 @@ def _fetch_all(wanted, folder, address, pause, timeout) -> dict[str, str]:
     for thread in threads:
         thread.start()
     try:
-        waiting.put(wanted[0])  # alone: without a network nothing else is tried
-        for number in tqdm(range(len(wanted)), desc="fetching", unit=" photos"):
+        waiting.put(wanted[0])  # alone: without a network little else is tried
+        untried = iter(wanted[1:])
+        for _ in tqdm(range(len(wanted)), desc="fetching", unit=" photos"):
             name, problem = results.get()
             if name is None:
                 raise problem
+            # What failed in an earlier run says nothing about the server of today.
+            row = row + 1 if isinstance(problem, Exception) and name not in before else 0
             unreachable = isinstance(problem, requests.ConnectionError | requests.Timeout)
-            row = row + 1 if isinstance(problem, Exception) else 0
-            if row == GIVE_UP or (number == 0 and unreachable):
+            alone = alone and unreachable and row > 0
+            if row == (ALONE if alone else GIVE_UP):
                 raise ConnectionError(_unreachable(address, problem))
-            if number == 0:
-                for other in wanted[1:]:
-                    waiting.put(other)
+            for other in itertools.islice(untried, 1 if alone else None):
+                waiting.put(other)
             if problem == LACKING:
-                gone[name] = problem
-                _note(folder, gone)
+                missing[name] = problem
+                _note(folder / MISSING, missing)
             elif problem is not None:
                 failed[name] = f"could not be fetched ({problem})"
+        if failed:  # not if the server cannot be reached
+            _note(folder / FAILED, failed)
     finally:
         stop.set()
         for _ in threads:
             waiting.put(None)
         for thread in threads:
             thread.join(0.3)  # time to finish a file
-    return gone | failed
 
 
 def _fetch_one(session, address, name, folder, pause, timeout) -> Exception | str | None:
@@ -181,14 +189,14 @@ def _unreachable(address: str, error: Exception) -> str:
     )
 
 
-def _missing(folder: Path) -> dict[str, str]:
+def _noted(path: Path) -> dict[str, str]:
     try:
-        with open(folder / "missing.csv", newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8") as file:
             return {row["file"]: row["reason"] for row in csv.DictReader(file)}
     except FileNotFoundError:
         return {}
 
 
-def _note(folder: Path, gone: dict[str, str]) -> None:
-    with paths.whole(folder / "missing.csv") as part, open(part, "w", newline="") as file:
-        csv.writer(file).writerows([("file", "reason"), *gone.items()])
+def _note(path: Path, reasons: dict[str, str]) -> None:
+    with paths.whole(path) as part, open(part, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("file", "reason"), *reasons.items()])

@@ -41,9 +41,9 @@ class Source:
 def gather(data: str | Path, images: int | None = None, workers: int | None = None) -> Source:
     """Return the photos of a source, at most `images`; render or download those that are missing.
 
-    `data` is "synthetic", "streetview" or a folder of photos. A part of the photos is taken as
-    stretches of neighboring places, spread over the list. Raises FileNotFoundError or ValueError,
-    in one sentence, for a folder that is missing or holds no photo.
+    `data` is "synthetic", "streetview" or a folder of photos; "./synthetic" is a folder. A part of
+    the photos is taken as stretches of neighboring places, spread over the list. Raises
+    FileNotFoundError or ValueError, in one sentence, for a folder that is missing or has no photo.
     """
     if images is not None and images < 1:
         raise ValueError(f"--images {images}: take a number of photos from 1 up")

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import LogLocator, NullFormatter
 
 # Color and label of each model. Colors of Okabe and Ito (2008): distinct for every color vision.
@@ -59,6 +60,17 @@ def picture(axis, image, title: str = "") -> None:
     axis.imshow(image, cmap="gray", vmin=0, vmax=255)
     axis.set_title(title)
     axis.set_axis_off()
+
+
+def as_written(text: str) -> str:
+    """Text with a name of the user's, as an argument for matplotlib that it draws as it is.
+
+    A dollar sign starts no formula. A character that the font lacks becomes a box, where
+    matplotlib would also warn.
+    """
+    known = get_font(findfont(FontProperties())).get_charmap()
+    drawn = (letter if ord(letter) in known or letter == "\n" else "□" for letter in text)
+    return "".join(drawn).replace("$", r"\$")
 
 
 def arms(value, low, high) -> np.ndarray:

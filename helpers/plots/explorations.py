@@ -5,7 +5,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from ..metrics import METRICS
 from ..results import Drawing
-from . import COLORS, arms, new
+from . import COLORS, arms, as_written, new
 
 MSE, L1 = COLORS["colorize_cnn"], COLORS["published"]
 ERROR, CHROMA = METRICS["mse_vs_gray"].label, METRICS["chroma_ratio"].label
@@ -252,7 +252,7 @@ def unet_more(panels: dict[str, pd.DataFrame], source: str) -> Drawing:
             markersize=4,
             color=COLORS["street_unet"],
         )
-        axis.set(xscale="log", xlabel=label)
+        axis.set(xscale="log", xlabel=as_written(label))
         axis.set_xticks(table.value, [_short(value) for value in table.value], fontsize=8)
         axis.minorticks_off()
     axes[0, 0].set_ylabel(ERROR)

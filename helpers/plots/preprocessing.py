@@ -5,7 +5,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Patch, Rectangle
 
 from ..results import Drawing
-from . import new, picture
+from . import as_written, new, picture
 
 CONTROL = "#cc79a7"
 SPLITS = {
@@ -92,7 +92,7 @@ def color_histograms(counts: dict, edges: np.ndarray) -> Drawing:
         mesh = axis.pcolormesh(edges, edges, share.T, norm=norm, cmap="viridis", rasterized=True)
         axis.axhline(0, color="white", linewidth=0.5)
         axis.axvline(0, color="white", linewidth=0.5)
-        axis.set_title(name, fontsize=8)
+        axis.set_title(as_written(name), fontsize=8)
         axis.set_xlabel("a: green to red (ab units)")
         axis.set_aspect("equal")
         axis.grid(False)

@@ -88,7 +88,7 @@ def _start(chapter: Chapter, threads: int) -> subprocess.Popen:
     with chapter.log.open("w", encoding="utf-8") as log:
         return subprocess.Popen(
             [*command, json.dumps(chapter.parameters)],
-            env=os.environ | {THREADS: str(threads)},
+            env=os.environ | {THREADS: str(threads), paths.FETCHED: "1"},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -139,7 +139,7 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     skip-execution. Raises StepFailed, which names the cell, if a cell fails or ends the kernel.
     A failed notebook is kept beside `output` as `.failed.ipynb`.
     """
-    import nbformat
+    from jupyter_core.paths import jupyter_runtime_dir
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
     from papermill.inspection import inspect_notebook
@@ -148,7 +148,8 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     from traitlets.config import Config
 
     failed = output.with_suffix(".failed.ipynb")
-    known = inspect_notebook(notebook)
+    # papermill takes braces in a path for keys to fill in.
+    known = inspect_notebook(str(notebook).replace("{", "{{").replace("}", "}}"))
     parameters = {name: value for name, value in parameters.items() if name in known}
     book = load_notebook_node(str(notebook))
     if parameters:
@@ -156,13 +157,17 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    connection = Path(jupyter_runtime_dir()) / f"kernel-{os.getpid()}.json"
+    connection.parent.mkdir(parents=True, exist_ok=True)
     client = NotebookClient(
         book,
         kernel_name="python3",
         timeout=None,
         resources={"metadata": {"path": str(notebook.parent)}},
         # jupyter_client terminates a kernel after half of the time it is given to end
-        config=Config(KernelManager={"shutdown_wait_time": 2 * GRACE}),
+        config=Config(
+            KernelManager={"shutdown_wait_time": 2 * GRACE, "connection_file": str(connection)}
+        ),
         on_cell_start=lambda cell, cell_index: print(
             f"cell {cell_index + 1} of {len(book.cells)}", flush=True
         ),
@@ -172,17 +177,23 @@ def execute(notebook: Path, output: Path, parameters: dict) -> None:
     except CellExecutionError as error:
         count = max(cell.get("execution_count") or 0 for cell in book.cells)
         if error.ename != "KeyboardInterrupt":
-            with paths.whole(failed) as part:
-                nbformat.write(book, part)
+            _save(book, failed)
         raise StepFailed(f"{notebook.stem}, cell {count}: {error.ename}: {error.evalue}") from error
     except Exception as error:  # a dead kernel, an unknown kernel
         raise StepFailed(f"{notebook.stem}: {type(error).__name__}: {error}") from error
     skipped = unrun_cells(book)
     if skipped:
         raise StepFailed(f"{notebook.stem}: cells {skipped} never ran")
-    with paths.whole(output) as part:
-        nbformat.write(book, part)
+    _save(book, output)
     failed.unlink(missing_ok=True)
+
+
+def _save(book, path: Path) -> None:
+    """Write a notebook. Names of files in it that are not UTF-8 become escapes of JSON."""
+    import nbformat
+
+    with paths.whole(path) as part:
+        part.write_text(nbformat.writes(book), encoding="utf-8", errors="backslashreplace")
 
 
 def unrun_cells(notebook: dict) -> list[int]:
@@ -216,7 +227,10 @@ def write_back(executed: Path, notebook: Path) -> None:
 
 
 def kernel_environment() -> dict[str, str]:
-    """Environment of every kernel: this package, no progress bars in outputs, no user settings."""
+    """Environment of every kernel: this package, no progress bars in outputs, no user settings.
+
+    Its connection file is in `build/kernels/`.
+    """
     ipython = paths.BUILD / "ipython"
     config = ipython / "profile_default" / "ipython_kernel_config.py"
     with paths.whole(config) as part:
@@ -227,6 +241,7 @@ def kernel_environment() -> dict[str, str]:
         ).strip(os.pathsep),
         "IPYTHONDIR": str(ipython),
         "JUPYTER_PLATFORM_DIRS": "1",
+        "JUPYTER_RUNTIME_DIR": str(paths.BUILD / "kernels"),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "TQDM_DISABLE": "1",
     }

@@ -41,7 +41,8 @@ def parser() -> argparse.ArgumentParser:
         "--data",
         default="synthetic",
         metavar="synthetic|streetview|FOLDER",
-        help="rendered streets (default), UCF Street View (downloaded), or your own photos",
+        help="rendered streets (default), UCF Street View (downloaded), or your own photos "
+        "(./synthetic for a folder of that name)",
     )
     made.add_argument("--extra", metavar="FOLDER", help="further photos, for training only")
     made.add_argument(
@@ -95,7 +96,7 @@ def mistake(options: argparse.Namespace) -> str | None:
     """One sentence that says what is wrong with the options and what to do, or None."""
     for name in ("data", "extra", "elsewhere"):
         folder = getattr(options, name)
-        if folder is not None and not (name == "data" and folder in ("synthetic", "streetview")):
+        if folder is not None and not (name == "data" and folder in paths.SOURCES):
             complaint = _folder_mistake(f"--{name}", Path(folder).expanduser())
             if complaint:
                 return complaint
@@ -125,7 +126,7 @@ def _folder_mistake(option: str, folder: Path) -> str | None:
 
 def _room_mistake(options: argparse.Namespace) -> str | None:
     images = options.images or (6000 if options.profile == "full" else 600)
-    needed = 300 + MB_PER_IMAGE * (images if options.data in ("synthetic", "streetview") else 0)
+    needed = 300 + MB_PER_IMAGE * (images if options.data in paths.SOURCES else 0)
     if unmet_requirements() and not (paths.ROOT / ".venv").exists():
         needed += MB_OF_PACKAGES
     free = shutil.disk_usage(paths.ROOT).free / 1e6

@@ -4,6 +4,7 @@ nbconvert turns each notebook into a chapter (templates/index.html.j2), and Jinj
 into the frame (templates/page.html.j2).
 """
 
+import ast
 import base64
 import copy
 import re
@@ -82,6 +83,8 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
         style=Markup(_style()),
         script=Markup((PAGE / "page.js").read_text(encoding="utf-8")),
     )
+    # Bytes of file names that are not UTF-8 become replacement characters.
+    html = html.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     problems += page_checks.page_problems(html)
     if problems:
         raise PageError("The page was not built:\n" + "\n".join(dict.fromkeys(problems)))
@@ -94,7 +97,7 @@ def _read(path: Path):
     book = nbformat.read(path, as_version=4)
     for cell in book.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.source = re.sub(r'"/(?:[^"]*/)?([^"/]*)"', r'"\1"', cell.source)
+            cell.source = "\n".join(map(_without_path, cell.source.splitlines()))
     book.metadata["page_source"] = _without_outputs(book)
     for number, cell in enumerate(book.cells, 1):
         cell.metadata["page_id"] = f"{path.stem}-cell-{cell.id}"
@@ -107,6 +110,15 @@ def _read(path: Path):
     return book
 
 
+def _without_path(line: str) -> str:
+    """A line of parameters, of a folder only the name: where it is concerns one machine."""
+    name, equals, value = line.partition(" = ")
+    value = ast.literal_eval(value) if equals else None
+    if not isinstance(value, str) or not Path(value).is_absolute():
+        return line
+    return f"{name} = {paths.folder_argument(value)!r}"
+
+
 def _without_outputs(book) -> str:
     """The notebook that readers can save from the page, as base64, without data of the machine."""
     bare = copy.deepcopy(book)
@@ -116,7 +128,7 @@ def _without_outputs(book) -> str:
     for cell in bare.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    return base64.b64encode(nbformat.writes(bare).encode()).decode()
+    return base64.b64encode(nbformat.writes(bare).encode(errors="backslashreplace")).decode()
 
 
 def _source(data: dict, words: dict) -> str:

@@ -61,7 +61,7 @@ def page_problems(html: str) -> list[str]:
     for tag in soup.find_all(True):
         found += [f"{_where(tag)}: {what}" for what in _tag_problems(tag, ids)]
     for text in soup.find_all(string=True):
-        if text.find_parent(["pre", "code", "script", "style"]):
+        if text.find_parent(_quoted):
             continue
         if re.search(r"\\[a-zA-Z(\[]|\$\$|\$[^$\n]*[\\^_{][^$\n]*\$", text):
             found.append(f"{_where(text)}: leftover TeX: {text.strip()[:60]}")
@@ -74,6 +74,12 @@ def page_problems(html: str) -> list[str]:
         for reference in re.findall(r"@import[^;]*|url\(\s*['\"]?(?!data:|#)[^)]*", styles)
     ]
     return found
+
+
+def _quoted(tag) -> bool:
+    """Whether a tag shows text as it is: code, names of the user's folders and files, a caption."""
+    table = tag.name == "table" and "dataframe" in tag.get("class", [])
+    return table or tag.name in ("pre", "code", "script", "style", "bdi", "figcaption")
 
 
 def _tag_problems(tag, ids: Counter) -> Iterator[str]:

@@ -9,6 +9,7 @@ of its own on top, so that a change in helpers/report runs no chapter.
 import hashlib
 import json
 import os
+import platform
 import shlex
 import shutil
 import signal
@@ -38,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     log = folder / "logs" / "run.log"
     try:
         with _stopped_by_one_signal(), _only_run():
+            _clean_up()
             log.parent.mkdir(parents=True, exist_ok=True)
             log.touch()
             if options.command == "test":
@@ -84,6 +86,8 @@ def run(options, folder: Path) -> Path:
     for name, chapter in chapters.items():
         if name not in due:
             print(f"{chapter.label}: nothing changed", flush=True)
+    if due:
+        _check_page_can_be_built()
     beside = SIDE_BY_SIDE and options.profile == "quick" and options.device == "cpu"
     execute([chapters[name] for name in due], folder, keys, beside)
     made = [
@@ -92,7 +96,7 @@ def run(options, folder: Path) -> Path:
     stamp = paths.BUILD / "latest.json"
     key = [folder.name, keys[notebooks[-1].stem], page_key()]
     if due or _text(stamp) != json.dumps([*key, _hash(made)]):
-        _page(folder, [c.output for c in chapters.values()], rebuild_command(options))
+        _page(folder, [c.output for c in chapters.values()], options)
         _write(stamp, json.dumps([*key, _hash(made)]))
     if options.update:  # after the page, which names the commit of the sources
         for chapter in chapters.values():
@@ -141,8 +145,8 @@ def changed_parameters(options) -> dict:
     blank = vars(opts.parser().parse_args([]))
     names = ("data", "extra", "elsewhere", "profile", "images", "seed")
     changed = {n: getattr(options, n) for n in names if getattr(options, n) != blank[n]}
-    for name in FOLDERS:
-        if name in changed and not is_named(changed[name]):
+    for name in changed:
+        if is_folder(name, changed[name]):
             changed[name] = str(Path(changed[name]).expanduser().resolve())
     return changed
 
@@ -151,14 +155,14 @@ def rebuild_command(options) -> str:
     """The command line that repeats this run; of a folder's path it has only the name."""
     parts = ["./run_all.sh"]
     for name, value in changed_parameters(options).items():
-        folder = name in FOLDERS and not is_named(value)
-        parts += [f"--{name}", Path(value).name if folder else str(value)]
+        own = paths.folder_argument(value) if is_folder(name, value) else str(value)
+        parts += [f"--{name}", own]
     return shlex.join(parts)
 
 
-def is_named(data: str) -> bool:
-    """Whether `data` names a source of this project instead of a folder."""
-    return data in ("synthetic", "streetview")
+def is_folder(option: str, value) -> bool:
+    """Whether an option's value is a folder of the user. Only --data can name a source."""
+    return option in FOLDERS and not (option == "data" and value in paths.SOURCES)
 
 
 def photos_read(options) -> list:
@@ -175,11 +179,12 @@ def photos_read(options) -> list:
     found = []
     for name in FOLDERS:
         data = getattr(options, name)
-        if data is None or data == "synthetic":
+        if data is None or (name, data) == ("data", "synthetic"):
             continue
-        source = sources.gather(data, images) if data == "streetview" else sources.find(data)
+        source = sources.find(data) if is_folder(name, data) else sources.gather(data, images)
         found += [(photo.file, stamp(photo.path)) for photo in source.photos]
-        found += source.rejected
+        # Why a photo could not be downloaded may change from run to run, and changes nothing.
+        found += source.rejected if is_folder(name, data) else [file for file, _ in source.rejected]
     return found
 
 
@@ -235,27 +240,55 @@ def _hash(files: list[Path]) -> str:
     """A hash of names and content; a file that is missing has a hash, too."""
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(f"{os.path.relpath(path, paths.ROOT)}\0".encode())
+        digest.update(os.fsencode(os.path.relpath(path, paths.ROOT)) + b"\0")
         digest.update(path.read_bytes() if path.exists() else b"missing")
     return digest.hexdigest()
 
 
-def _page(folder: Path, executed: list[Path], command: str) -> None:
+def _page(folder: Path, executed: list[Path], options) -> None:
     from .. import results  # imported here, so that a run with nothing to do starts at once
     from . import environment, page
 
     notes = {book.stem: results.load(_note(folder, book.stem)) for book in executed}
     timings, threads = ({n: note[k] for n, note in notes.items()} for k in ("seconds", "threads"))
     part = {"timings": timings, "environment": {"threads_of_chapters": threads}}
+    if is_folder("data", options.data):
+        part["data"] = {"folder": Path(os.path.realpath(os.path.expanduser(options.data))).name}
     results.save(folder / "parts" / "00_pipeline.json", part)
-    environment.assemble(folder, folder.name.rpartition("-")[2], command)
+    environment.assemble(folder, options.profile, rebuild_command(options))
     page.build(folder, executed, folder / "report.html")
     with paths.whole(paths.BUILD / "report.html") as part:
         shutil.copyfile(folder / "report.html", part)
 
 
+def _check_page_can_be_built() -> None:
+    """Import what the page needs and compile a selector, before hours of work.
+
+    Raises ValueError in one sentence: a patch release of Python may lack what a package needs.
+    """
+    try:
+        from bs4 import BeautifulSoup
+
+        from . import page  # noqa: F401
+
+        BeautifulSoup("<p id='a'></p>", "html.parser").select("p#a, [id] > p, p:nth-child(2n+1)")
+    except Exception as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ValueError(
+            f"the page cannot be built with Python {platform.python_version()} and the packages "
+            f"installed here ({why}): install those of requirements.txt, or take another Python."
+        ) from error
+
+
 def _note(folder: Path, name: str) -> Path:
     return folder / "keys" / f"{name}.json"
+
+
+def _clean_up() -> None:
+    """Remove what runs that were killed left: temporary folders, and files of their kernels."""
+    shutil.rmtree(paths.BUILD / "kernels", ignore_errors=True)
+    made = (paths.BUILD, paths.RAW, paths.PREPARED, paths.FIGURES, paths.NOTEBOOKS)
+    paths.remove_left_behind(*made)
 
 
 @contextmanager

@@ -9,11 +9,15 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import nbformat
 import pytest
 from photo_samples import encoded
+from pipeline_samples import book
 
+from helpers import paths
 from helpers.photos import download
 from helpers.photos.download import fetch
+from helpers.report import pipeline
 
 PHOTO = encoded(1, (640, 480), quality=95)
 # The head of a JPEG that claims 60,000 x 60,000 pixels.
@@ -130,6 +134,9 @@ class Handler(BaseHTTPRequestHandler):
     def silent(self):
         time.sleep(30)
 
+    def hang_up(self):
+        self.close_connection = True
+
     def circle(self):
         self.answer(b"", 302, Location=self.path)
 
@@ -243,6 +250,64 @@ def test_a_photo_that_failed_is_asked_for_by_the_next_run(server, tmp_path):
     server.plans = {"000002_1.jpg": ["page", "good"]}
     assert run(server, names(3), tmp_path)
     assert run(server, names(3), tmp_path) == {}
+
+
+def test_the_chapters_of_a_run_pass_over_a_photo_that_failed(server, tmp_path, monkeypatch, capsys):
+    server.plans = {"000002_1.jpg": ["page", "good"]}
+    failed = run(server, names(3), tmp_path)
+    assert list(failed) == ["000002_1.jpg"]
+    capsys.readouterr()
+    with monkeypatch.context() as chapter:
+        chapter.setenv(paths.FETCHED, "1")
+        asked = len(server.asked)
+        assert run(server, names(3), tmp_path) == failed
+        assert len(server.asked) == asked and capsys.readouterr() == ("", "")
+    assert run(server, names(3), tmp_path) == {}
+
+
+def test_photos_that_fail_in_every_run_never_end_one(server, tmp_path):
+    wanted, bad = names(50), names(50)[::2]
+    server.plans = {name: ["hang_up"] for name in bad}
+    for _ in range(2):
+        assert list(run(server, wanted, tmp_path)) == bad
+    server.plans = {}
+    assert run(server, wanted, tmp_path) == {}
+
+
+STREETVIEW = ["--data", "streetview", "--images", "40"]
+
+
+@pytest.fixture
+def raw(server, tmp_path, monkeypatch):
+    """Where photos of a run go that come from the server; the run waits little."""
+    monkeypatch.setenv(download.VARIABLE, server.address)
+    monkeypatch.setattr(paths, "RAW", tmp_path / "raw")
+    return tmp_path / "raw"
+
+
+def test_a_run_that_gets_a_photo_that_failed_before_counts_as_changed(server, raw):
+    options = pipeline.opts.parser().parse_args(STREETVIEW)
+    keys = []
+    for step in ("page", "hang_up", "good"):
+        server.plans = {"000001_1.jpg": [step]}
+        keys.append(pipeline.inputs_key({}, pipeline.photos_read(options)))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_photo_that_could_not_be_fetched_does_not_cost_the_page(server, raw, house):
+    cell = (
+        "from pathlib import Path; from helpers import paths; from helpers.photos import sources;"
+        f"paths.RAW = Path({str(raw)!r}); print(len(sources.gather(data, 40).photos))"
+    )
+    for path in (house / "notebooks").glob("*.ipynb"):
+        nbformat.write(book(cell), path)
+    printed = []
+    for step in ("page", "good"):
+        server.plans = {"000002_1.jpg": [step], "000001_1.jpg": [step]}
+        assert pipeline.main(STREETVIEW) == 0
+        executed = house / "build" / "streetview-quick" / "notebooks" / "02_two.ipynb"
+        printed.append(nbformat.read(executed, 4).cells[-1].outputs[0].text)
+    assert printed == ["38\n", "40\n"]
 
 
 def test_no_server_is_one_sentence_at_once(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
+from conftest import build_house
+from photo_samples import street
 from pipeline_samples import book
 
 from helpers import paths
@@ -191,6 +195,78 @@ def test_the_command_that_repeats_a_run_has_its_options_and_no_path(tmp_path):
     chosen = options.parser().parse_args(["--data", str(tmp_path / "my photos"), "--seed", "2"])
     assert pipeline.rebuild_command(chosen) == "./run_all.sh --data 'my photos' --seed 2"
     assert pipeline.rebuild_command(options.parser().parse_args([])) == "./run_all.sh"
+
+
+@pytest.mark.parametrize("package", ["soupsieve", "nbconvert"])
+def test_a_page_that_cannot_be_built_is_reported_before_the_first_notebook(house, package):
+    run = start(house, f"sys.modules[{package!r}] = None")
+    said = run.communicate(timeout=SECONDS)[1]
+    assert run.returncode == 1 and "the page cannot be built with Python" in said
+    assert not (house / "01_one").exists()
+
+
+WRITES = """import os, time
+from pathlib import Path
+from helpers import paths
+with paths.whole(Path("../build/a.json")) as part:
+    part.touch()
+    Path("../begun").write_text(f"{os.getppid()} {os.getpid()}")
+    time.sleep(600)"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_what_a_killed_run_leaves_is_removed_by_the_next(house):
+    add_cell(house, "01_one", WRITES)
+    run = start(house)
+    processes = [run.pid, *map(int, wait_for(house / "begun").split())]
+    for pid in processes:
+        os.kill(pid, signal.SIGKILL)
+    run.communicate(timeout=SECONDS)
+    assert all(map(ends, processes))
+    files = [*(house / "build" / "kernels").iterdir(), *(house / "build").glob(".a.json.*.part")]
+    assert len(files) == 2 and all(path.exists() for path in files)
+    replace_cells(house, "01_one", "1")
+    assert start(house).wait(SECONDS) == 0
+    assert not any(path.exists() for path in files)
+
+
+ODD = '{{x}} {2019} $\\q$ a\\b "c" <i> 東京'
+
+
+def test_a_folder_of_any_name_reaches_notebooks_and_page_as_it_is(tmp_path, monkeypatch):
+    (tmp_path / ODD / "photos").mkdir(parents=True)
+    house = build_house(tmp_path / ODD, monkeypatch)
+    folder = street(tmp_path / ODD / ODD, places=2)
+    replace_cells(house, "01_one", "print(data)")
+    replace_cells(house, "02_two", "print(data)")
+    assert pipeline.main(["--data", str(folder)]) == 0
+    executed = nbformat.read(house / "build" / f"{ODD}-quick" / "notebooks" / "01_one.ipynb", 4)
+    assert executed.cells[-1].outputs[0].text == f"{folder}\n"
+    page = BeautifulSoup((house / "build" / "report.html").read_text(), "html.parser")
+    assert f"the photos of “{ODD}”" in page.find(id="about").text
+    assert shlex.join(["--data", ODD]) in page.find(id="about").pre.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bytes as names")
+def test_a_folder_whose_name_is_not_utf_8_gets_its_page(house):
+    folder = street(house / os.fsdecode(b"a\xff"), places=2)
+    for name in ("01_one", "02_two"):
+        replace_cells(house, name, "import os", "os.path.basename(data)", "print(data)")
+    assert pipeline.main(["--data", str(folder)]) == 0
+    assert "the photos of “<bdi>a\ufffd</bdi>”" in (paths.BUILD / "report.html").read_text()
+
+
+@pytest.mark.parametrize("option", ["--data", "--extra", "--elsewhere"])
+def test_a_folder_called_synthetic_is_never_taken_for_rendered_streets(
+    tmp_path, monkeypatch, option
+):
+    folder = street(tmp_path / "synthetic", places=2)
+    monkeypatch.chdir(tmp_path)
+    for given in ("./synthetic", str(folder), *(["synthetic"] if option != "--data" else [])):
+        chosen = options.parse([option, given])
+        assert pipeline.changed_parameters(chosen) == {option[2:]: str(folder.resolve())}
+        assert len(pipeline.photos_read(chosen)) == 6
+        assert pipeline.rebuild_command(chosen) == f"./run_all.sh {option} ./synthetic"
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ import base64
 import re
 
 import nbformat
+import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from nbformat import v4
-from page_samples import code, project, prose
+from page_samples import code, line, project, prose
 
 from helpers import paths, results
 from helpers.report import page, page_checks, page_text
@@ -217,6 +219,35 @@ def test_nothing_on_the_page_tells_of_the_folders_of_one_machine(made, tmp_path)
     for text in (html, base64.b64decode(saved).decode()):
         assert "somewhere" not in text and "private" not in text
     assert "streets" in base64.b64decode(saved).decode()
+
+
+def test_names_of_photos_and_folders_read_as_they_are(made, tmp_path):
+    run, books, _ = made
+    names = ["{{x}} {2019}.jpg", "$a_b$ \\alpha.jpg", "<i>&amp;.jpg"]
+    frame = pd.DataFrame({"file": names}).to_html()
+    shown = v4.new_output("display_data", {"text/html": frame, "text/plain": "x"})
+    given = code(
+        r'data = "/somewhere/\"q\" {{x}} \u6771"', tags=["injected-parameters"], name="given"
+    )
+    folder = "{{x}} $a_b$ \\alpha <i>"
+    named = line(results.start("04_evaluation"), "named", f"Photos of {folder}.")
+    book = nbformat.read(books[1], as_version=4)
+    book.cells += [given, code("f()", shown, name="names"), code("g()", named, name="named")]
+    nbformat.write(book, tmp_path / books[1].name)
+    changed = results.load(run / "results.json")
+    changed["data"]["folder"] = folder
+    (tmp_path / "synthetic-quick").mkdir()
+    results.save(tmp_path / "synthetic-quick" / "results.json", changed)
+    notebooks = [books[0], tmp_path / books[1].name]
+    built = page.build(tmp_path / "synthetic-quick", notebooks, tmp_path / "page.html")
+    soup = BeautifulSoup(built.read_text(encoding="utf-8"), "html.parser")
+    assert f"600 photos of “{folder}” at 150 places" in soup.find(id="abstract").text
+    assert f"The photos of “{folder}”" in soup.find(id="caption-this-run").text
+    cell = soup.find(id="04_evaluation-cell-names")
+    assert [td.text for td in cell.find_all("td")] == names
+    assert """data = '"q" {{x}} 東'""" in soup.find(id="04_evaluation-cell-given").text
+    assert f"Photos of {folder}." in soup.find(id="fig-named").figcaption.text
+    assert "rendered streets" not in soup.find(id="about").text
 
 
 def test_every_reference_that_is_listed_says_where_it_is_used(html):
