@@ -1,28 +1,28 @@
 """The chart that opens the page: what each way to color a photo reached."""
 
+import textwrap
 from collections.abc import Mapping
 
 from ..results import Drawing
 from . import COLORS, arms, new, plain_log
 
-ROWS = {
-    "gray": "left gray",
-    "published": "the report's recipe",
-    "colorize_cnn": "the same network,\ntrained longer",
-    "street_unet_accurate": "ours, most accurate",
-    "street_unet": "ours, colorful",
-}
 PANELS = {"mse_vs_gray": "error / gray", "chroma_ratio": "chroma / ground truth"}
 
 
-def finding(full: Mapping[str, dict], here: Mapping[str, dict] | None, name: str) -> Drawing:
-    """Error and chroma of five models with their intervals, one row each.
+def finding(
+    names: Mapping[str, str],
+    full: Mapping[str, dict],
+    here: Mapping[str, dict] | None,
+    name: str,
+) -> Drawing:
+    """Error and chroma of some models with their intervals, one row each.
 
-    full: metrics of a results.json, filled points. here: those of another run, open points
-    without intervals, or None. name: of the run that `full` is from, in words.
+    names: of the models, as the rows show them. full: metrics of a results.json, filled points.
+    here: those of another run, open points without intervals, or None. name: of the run that
+    `full` is from, in words.
     """
     figure, axes = new(1, 2, (7.2, 2.3), sharey=True)
-    rows = {model: -place for place, model in enumerate(ROWS)}
+    rows = {model: -place for place, model in enumerate(names)}
     for axis, (metric, label) in zip(axes, PANELS.items()):
         axis.axvline(1, color=COLORS["truth"], linewidth=1)
         for model, y in rows.items():
@@ -38,7 +38,7 @@ def finding(full: Mapping[str, dict], here: Mapping[str, dict] | None, name: str
     axes[0].set_xscale("log")
     plain_log(axes[0].xaxis)
     axes[1].set_xlim(left=-0.03)
-    axes[0].set_yticks([*rows.values()], [*ROWS.values()])
+    axes[0].set_yticks([*rows.values()], [textwrap.fill(text, 20) for text in names.values()])
     axes[0].set_ylim(min(rows.values()) - 0.6, 0.5)
     also = " Open points are this run." if here else ""
     return Drawing(

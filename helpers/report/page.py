@@ -25,7 +25,17 @@ from ..metrics import METRICS
 from ..plots.finding import finding
 from ..results import band_text, load, number_text, sentence, svg
 from . import page_checks
-from .page_text import PageError, Prose, fill, headline, miss_text, nearest, table, training_text
+from .page_text import (
+    FIVE,
+    PageError,
+    Prose,
+    fill,
+    headline,
+    miss_text,
+    nearest,
+    table,
+    training_text,
+)
 
 PAGE = Path(__file__).parent / "templates"
 HIDDEN = "no-report"  # the tag of cells that stay in the notebook
@@ -62,7 +72,7 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
     )
     frame.filters |= FILTERS | {"training": training_text, "nearest": nearest}
     frame.tests["matches"] = lambda text, starts: text.startswith(tuple(starts))
-    frame.globals["known_metrics"] = METRICS
+    frame.globals |= {"known_metrics": METRICS, "five": FIVE}
     main = next(iter(recorded.values()), results)
     data = run_folder.name.removesuffix(f"-{results['profile']}")
     html = frame.get_template("page.html.j2").render(
@@ -206,7 +216,7 @@ def _chart(main: dict, results: dict) -> dict:
     """The opening chart, as the pictures of a notebook are described."""
     here = None if main is results else results["metrics"]
     name = "this run" if main is results else "the recorded full run on real photos"
-    drawing = finding(main["metrics"], here, name)
+    drawing = finding(FIVE, main["metrics"], here, name)
     words = {"name": drawing.name, "caption": drawing.caption, "alt": drawing.alt}
     words |= svg(drawing.figure) | {"inches": float(drawing.figure.get_figwidth())}
     return words | {"src": _source({}, words)}

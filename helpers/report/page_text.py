@@ -9,6 +9,14 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from ..results import PROFILES
 
+# The ways to color a photo that the first page and the README compare.
+FIVE = {
+    "gray": "left gray",
+    "published": "the report's recipe",
+    "colorize_cnn": "the same network, trained longer",
+    "street_unet_accurate": "ours, most accurate",
+    "street_unet": "ours, colorful",
+}
 ALMOST_GRAY = 1 / 3  # share of the true chroma below which a network leaves photos almost gray
 NEAR = 0.05  # relative distance from its band within which a claim just misses it
 NUMERIC = re.compile(r"[-−+–]?[\d.,]*\s?%?(\s*(to|–|±)\s*[-−+]?[\d.,]+)?(\s*[(\[].*[)\]])?|nan")

@@ -5,20 +5,13 @@ Everything between the marks is written here; a test compares README and record.
 
 from .. import paths, results
 from ..results import sentence
-from .page_text import nearest, training_text
+from .page_text import FIVE, nearest, training_text
 
 BEGIN = "<!-- measured: written by python -m helpers.report.readme -->"
 END = "<!-- end of measured -->"
 RECORD = paths.MEASURED / "streetview-thumbnails.json"
 README = paths.ROOT / "README.md"
 FIRST = "mse_vs_gray"  # the column with its interval
-MODELS = {
-    "gray": "left gray",
-    "published": "the report's recipe",
-    "colorize_cnn": "the same network, trained longer",
-    "street_unet_accurate": "ours, most accurate",
-    "street_unet": "ours, colorful",
-}
 # Head, digits, and the value that would be best.
 COLUMNS = {
     FIRST: ("error / gray ↓", 2, 0),
@@ -29,13 +22,13 @@ COLUMNS = {
 
 def table(measured: dict) -> str:
     """Five models of a results.json as a Markdown table of three columns, the best value bold."""
-    values = {model: measured["metrics"][model] for model in MODELS}
+    values = {model: measured["metrics"][model] for model in FIVE}
     heads = [head for head, *_ in COLUMNS.values()]
     lines = ["| colored by | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
-    for model, name in MODELS.items():
+    for model, name in FIVE.items():
         cells = []
         for key, (_, digits, goal) in COLUMNS.items():
-            best = nearest([*MODELS], values, key, goal)
+            best = nearest([*FIVE], values, key, goal)
             cell = f"{values[model][key]:.{digits}f}"
             cells.append(f"**{cell}**" if model == best else cell)
         if model != "gray":
