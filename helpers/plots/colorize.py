@@ -100,7 +100,7 @@ def elsewhere(rows: dict[str, dict[str, np.ndarray]]) -> Drawing:
 def right_and_wrong(examples: Sequence["Example"]) -> Drawing:
     """Colored photos (`judged.ranked`), the best half on the left and the worst on the right."""
     half = len(examples) // 2
-    pairs = zip(examples[:half], reversed(examples[half:]))
+    pairs = list(zip(examples[:half], reversed(examples[half:])))
     names = ("gray", "colored", "ground truth")
     rows = []
     for left, right in pairs:
@@ -113,10 +113,9 @@ def right_and_wrong(examples: Sequence["Example"]) -> Drawing:
             }
         )
     figure = _grid(rows)
-    order = itertools.chain(*zip(examples[:half], reversed(examples[half:])))
     box = {"facecolor": "black", "alpha": 0.6, "pad": 1.5, "linewidth": 0}
     look = {"color": "white", "fontsize": 8, "bbox": box}
-    for axis, one in zip(figure.axes[1::3], order):
+    for axis, one in zip(figure.axes[1::3], itertools.chain(*pairs)):
         axis.text(0.03, 0.04, f"{one.ratio:.2f}", transform=axis.transAxes, **look)
     return Drawing(
         figure,
