@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LARGEST_SVG = 120_000  # characters
+LONGEST = 2_000  # rows of a figure's CSV
 FAR = 20  # times the near end of a band: beyond it, the far end says nothing
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SEED = 0  # the one default seed: weights and order come from it, never the split
@@ -140,10 +141,24 @@ class Run:
         mime = f"image/{kind}"
         described = {"name": name, "caption": drawing.caption, "alt": drawing.alt}
         instead = {"html": drawing.html} if drawing.html else {} if photo else svg(fig)
-        instead["inches"] = round(float(fig.get_figwidth()), 2)
+        instead |= {"inches": round(float(fig.get_figwidth()), 2), "csv": drawn(fig)}
         encoded = base64.b64encode(buffer.getvalue()).decode()
         bundle = {mime: encoded, "text/plain": f"Figure {name}"}
         display(bundle, raw=True, metadata={mime: described | instead, **described})
+
+
+    def table(self, frame: pd.DataFrame, name: str, caption: str, folded: bool = False) -> None:
+        """Show a table under its caption. The page numbers it and offers its numbers as CSV.
+
+        name: of links to it, `#tab-<name>`. folded: the page shows its caption alone and the rest
+        on a click, for a table whose content a figure shows.
+        """
+        from IPython.display import display
+
+        words = {"name": name, "caption": caption, "folded": folded, "csv": frame.to_csv()}
+        html = f"<p>{caption}</p>\n{frame.to_html()}"
+        bundle = {"text/html": html, "text/plain": f"{caption}\n{frame}"}
+        display(bundle, raw=True, metadata={"text/html": words})
 
 
 def start(
@@ -278,6 +293,25 @@ def svg(fig) -> dict:
         fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return {} if "<image" in text or len(text) > LARGEST_SVG else {"svg": text}
+
+
+def drawn(fig: "Figure") -> str:
+    """The points of a figure's lines and scatters as CSV; "" if it shows pictures or nothing."""
+    from matplotlib.collections import PathCollection
+
+    rows = []
+    for number, axis in enumerate(fig.axes, 1):
+        if axis.images:
+            return ""
+        panel = axis.get_title() or axis.get_ylabel() or str(number)
+        series = [(line.get_label(), line.get_xydata()) for line in axis.lines]
+        scatters = [dots for dots in axis.collections if isinstance(dots, PathCollection)]
+        series += [(dots.get_label(), dots.get_offsets().data) for dots in scatters]
+        for label, points in series:
+            rows += [(panel, label, *point) for point in points if np.isfinite(point).all()]
+    names = ["panel", "series", "x", "y"]
+    text = pd.DataFrame(rows, columns=names).to_csv(index=False, float_format="%.6g")
+    return text if 0 < len(rows) <= LONGEST else ""
 
 
 def _part(folder: Path, notebook: str) -> Path:

@@ -71,35 +71,36 @@ def best_and_worst(columns: dict[str, np.ndarray], rmse: np.ndarray) -> Drawing:
     )
 
 
-def fidelity_and_color(results: dict[str, dict]) -> Drawing:
-    """Error (logarithmic) against chroma for every model of results["metrics"], with intervals."""
-    figure, axis = new(size=(6.4, 4.2))
-    axis.axhline(1, color=COLORS["gray"], linewidth=1)
-    axis.axvline(1, color=COLORS["truth"], linewidth=1, linestyle=":")
-    for model, values in results.items():
-        x, y = values["chroma_ratio"], values["mse_vs_gray"]
-        derived, mean = model in DERIVED, model == "mean"
-        axis.errorbar(
-            x, y, fmt="D" if mean else "s" if derived else "o",
-            xerr=arms(x, values["chroma_ratio_low"], values["chroma_ratio_high"]),
-            yerr=arms(y, values["mse_vs_gray_low"], values["mse_vs_gray_high"]),
-            color=_color(model),
-            # large and open, since the report's network lies upon it
-            markerfacecolor="none" if mean else "white" if derived else _color(model),
-            linewidth=1, markersize=9 if mean else 5, label=LABELS.get(model, model),
-        )  # fmt: skip
-    axis.set(xlabel=CHROMA, ylabel=ERROR, yscale="log")
-    plain_log(axis.yaxis)
-    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+def all_models(results: dict[str, dict]) -> Drawing:
+    """Every model of results["metrics"] in a row: error (logarithmic) and chroma, share of photos
+    better than gray, CIEDE2000, each with its interval."""
+    panels = ("mse_vs_gray", "chroma_ratio", "better_than_gray", "delta_e")
+    figure, axes = new(1, len(panels), (9.4, 0.28 * len(results) + 0.7), sharey=True)
+    for axis, metric in zip(axes, panels):
+        if METRICS[metric].better == "one" or metric == "mse_vs_gray":
+            axis.axvline(1, color=COLORS["gray"], linewidth=1)
+        for row, (model, values) in enumerate(results.items()):
+            x, derived = values[metric], model in DERIVED
+            ends = (values[f"{metric}_low"], values[f"{metric}_high"])
+            axis.errorbar(
+                x, -row, xerr=arms(x, *ends), fmt="s" if derived else "o", color=_color(model),
+                markerfacecolor="white" if derived else _color(model), linewidth=1.2, markersize=5,
+            )  # fmt: skip
+        axis.set_xlabel(METRICS[metric].head)
+        axis.grid(visible=False, axis="y")
+    axes[0].set_xscale("log")
+    plain_log(axes[0].xaxis)
+    axes[0].set_yticks([-row for row in range(len(results))], [LABELS.get(m, m) for m in results])
     return Drawing(
         figure,
-        "fidelity_and_color",
-        "Error relative to gray against chroma relative to ground truth, with 95% confidence "
-        "intervals. A good model is low and near the dotted line. The gray line marks the error "
-        "of leaving the photo gray. The axis of the error is logarithmic.",
-        "A scatter plot of all models with their intervals. The horizontal axis is mean chroma "
-        "relative to ground truth, and the vertical axis is error relative to gray, on a "
-        "logarithmic scale. Gray is at chroma 0 and error 1.",
+        "all_models",
+        "Every model, with 95% confidence intervals. A good model is far to the left in the first "
+        "and last panel, near the line in the second, and far to the right in the third. The "
+        "lines mark the error of gray and the chroma of ground truth. The axis of the error is "
+        "logarithmic.",
+        "Four panels of points with intervals, one row for each model: error relative to gray on "
+        "a logarithmic scale, mean chroma relative to ground truth, the share of photos better "
+        "than gray, and CIEDE2000.",
     )
 
 

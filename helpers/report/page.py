@@ -56,6 +56,8 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
     books = {path.stem: _read(path) for path in notebooks}
     figures = [words for book in books.values() for _, _, words in page_checks.pictures(book)]
     numbers = {words["name"]: number for number, words in enumerate(figures, 1)}
+    shown = [words for book in books.values() for words in page_checks.tables(book)]
+    numbers |= {f"tab-{words['name']}": number for number, words in enumerate(shown, 1)}
     problems = [line for book in books.values() for line in page_checks.notebook_problems(book)]
     measured = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
     recorded = {name: run for name, run in measured.items() if "claims" in run}
@@ -112,12 +114,27 @@ def _read(path: Path):
     for number, cell in enumerate(book.cells, 1):
         cell.metadata["page_id"] = f"{path.stem}-cell-{cell.id}"
         cell.metadata["page_name"] = f"{path.stem}, cell {number} ({cell.id})"
-    book.cells = [cell for cell in book.cells if HIDDEN not in cell.metadata.get("tags", [])]
+    book.cells = _joined([c for c in book.cells if HIDDEN not in c.metadata.get("tags", [])])
     for _, output, words in page_checks.pictures(book):
         for word in ("name", "caption", "alt"):
             words.setdefault(word, "")
         words["src"] = _source(output.data, words)
     return book
+
+
+def _joined(cells: list) -> list:
+    """Cells, but code that shows nothing stands above the code of the next cell."""
+    found, silent = [], []
+    for cell in cells:
+        if cell.cell_type == "code" and not cell.outputs:
+            silent.append(cell)
+            continue
+        if cell.cell_type == "code":
+            cell.source = "\n\n".join(each.source for each in (*silent, cell))
+            silent = []
+        found += [*silent, cell]
+        silent = []
+    return found + silent
 
 
 def _without_path(line: str) -> str:
@@ -138,14 +155,18 @@ def _without_outputs(book) -> str:
     for cell in bare.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    return base64.b64encode(nbformat.writes(bare).encode(errors="backslashreplace")).decode()
+    return _base64(nbformat.writes(bare))
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode(errors="backslashreplace")).decode()
 
 
 def _source(data: dict, words: dict) -> str:
     """A picture as a data URI, as SVG if its figure has one."""
     svg = words.get("svg") or data.get("image/svg+xml")
     if svg:
-        return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+        return f"data:image/svg+xml;base64,{_base64(svg)}"
     mime = next(mime for mime in page_checks.PICTURES if mime in data)
     return f"data:{mime};base64,{data[mime].replace(chr(10), '')}"
 
@@ -167,7 +188,7 @@ def _chapter(
     exporter = HTMLExporter(
         template_name=PAGE.name,
         extra_template_basedirs=[str(PAGE.parent)],
-        filters={"prose": render, "table": table, **FILTERS},
+        filters={"prose": render, "table": table, "base64": _base64, **FILTERS},
     )
     resources = {"numbers": numbers, "quick": quick, "claims": claims}
     html, _ = exporter.from_notebook_node(book, resources)
@@ -230,7 +251,7 @@ def _csv(runs: dict[str, dict]) -> str:
         for model, values in found["metrics"].items()
     }
     text = pd.DataFrame(rows).T.to_csv(index_label=["run", "colored by"]) if rows else ""
-    return base64.b64encode(text.encode()).decode()
+    return _base64(text)
 
 
 def _appendix() -> list[dict]:

@@ -94,6 +94,8 @@ class Prose(IPythonRenderer):
             url = f"#{book[1]}"
         elif url.startswith("#fig-"):
             text = f"Figure {self.numbers.get(url[5:], '?')}"
+        elif url.startswith("#tab-"):
+            text = f"Table {self.numbers.get(url[1:], '?')}"
         elif url.startswith("#") and not url.startswith(("#ref-", "#claim-")):
             url = f"#{self.stem}-{url[1:]}"
         return f'<a href="{escape(url)}">{text}</a>'
@@ -165,7 +167,7 @@ def training_text(run: dict) -> str:
 
 
 def table(html: str) -> str:
-    """A table of pandas as the page shows it.
+    """The table in HTML of pandas as the page shows it, without the caption above it.
 
     The names of index and columns share one row, an index that only counts is left out, columns
     of words get the class "text", and an empty head cell becomes a plain cell.
@@ -196,4 +198,4 @@ def table(html: str) -> str:
     for cell in soup.find_all("th"):
         if not cell.get_text(strip=True):
             cell.name = "td"
-    return str(soup)
+    return str(soup.table or soup)

@@ -11,6 +11,68 @@ codeSwitch.addEventListener("click", () => {
   for (const code of document.querySelectorAll("details.code")) code.open = open;
 });
 
+// Print shows what is folded, but not the code.
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("details.more")) folded.open = true;
+});
+
+// A link into a fold, or to code, opens it.
+function unfold() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!target) return;
+  for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  target.scrollIntoView();
+}
+addEventListener("hashchange", unfold);
+unfold();
+
+// Headings have an address, code can be copied.
+for (const heading of document.querySelectorAll("main :is(h2, h3)[id]")) {
+  const link = document.createElement("a");
+  link.className = "permalink";
+  link.href = `#${heading.id}`;
+  link.textContent = "#";
+  link.setAttribute("aria-label", `Link to “${heading.textContent}”`);
+  heading.append(" ", link);
+}
+for (const code of navigator.clipboard ? document.querySelectorAll("main pre:not(.output)") : []) {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "copy", textContent: "Copy" });
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(code.textContent.trim());
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 2000);
+  });
+  code.before(button);
+}
+
+// A link within the text shows what it leads to: a figure, a reference, a model, a claim.
+const preview = document.getElementById("preview");
+function look(link) {
+  const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+  if (!target) return;
+  const shown = target.matches("tr") ? target.cells[0] : target.matches(".table") ? target.querySelector(".caption, summary") : target;
+  const parts = target.matches("figure") ? [...target.querySelectorAll("img:not(.comparison img), figcaption")] : shown.childNodes;
+  preview.replaceChildren(...[...parts].map((part) => part.cloneNode(true)));
+  for (const part of preview.querySelectorAll("[id]")) part.removeAttribute("id");
+  for (const part of preview.querySelectorAll(".links")) part.remove();
+  preview.hidden = false;
+  const box = link.getBoundingClientRect();
+  const below = box.bottom + preview.offsetHeight + 12 < innerHeight;
+  preview.style.left = `${Math.max(8, Math.min(box.left, innerWidth - preview.offsetWidth - 8))}px`;
+  preview.style.top = `${below ? box.bottom + 6 : Math.max(8, box.top - preview.offsetHeight - 6)}px`;
+  link.setAttribute("aria-describedby", "preview");
+}
+function lookAway(link) {
+  preview.hidden = true;
+  link.removeAttribute("aria-describedby");
+}
+for (const link of document.querySelectorAll("main a:is([href^='#fig-'], [href^='#tab-'], [href^='#ref-'], [href^='#model-'], .judged a)")) {
+  for (const event of ["mouseenter", "focus"]) link.addEventListener(event, () => look(link));
+  for (const event of ["mouseleave", "blur", "click"]) link.addEventListener(event, () => lookAway(link));
+}
+addEventListener("keydown", (event) => { if (event.key === "Escape") preview.hidden = true; });
+
 // The side bar marks the last heading that passed the top of the window. The end of the page
 // never gets there, so there the link that was followed counts.
 const links = [...document.querySelectorAll("nav a")];
@@ -90,6 +152,10 @@ for (const picture of document.querySelectorAll("figure img:not(.layer img)")) {
     copy.src = picture.src;
     copy.alt = picture.alt;
     full.querySelector(".scroll").replaceChildren(copy);
+    const figure = picture.closest("figure");
+    full.querySelector("p").textContent = figure.querySelector("figcaption").innerText;
+    const kind = /^data:image\/(\w+)/.exec(picture.src)[1];
+    Object.assign(full.querySelector("a"), { href: picture.src, download: `${figure.id.slice(4) || "picture"}.${kind}` });
     full.showModal();
   });
 }
