@@ -23,7 +23,7 @@ from ..explorations import cost, tables
 from ..intervals import compared
 from ..metrics import METRICS
 from ..plots.finding import finding
-from ..results import band_text, load, number_text, sentence, svg
+from ..results import band_text, claims_file, load, number_text, sentence, svg
 from . import page_checks
 from .page_text import (
     FIVE,
@@ -86,6 +86,7 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
         headline=headline(main),
         chart=_chart(main, results),
         main=main,
+        **_gains(main),
         csv=_csv({"this run": results, **recorded}),
         picture=next((words for words in figures if words["name"] == HEADLINE), None),
         numbers=numbers,
@@ -175,7 +176,7 @@ def _chapter(
     stem: str, book, numbers: dict, results: dict, claims: list[dict], problems: list[str]
 ) -> dict:
     quick = results["profile"] == "quick"
-    prose = Prose(stem, numbers, '<p><span class="mark">quick run</span></p>' if quick else "")
+    prose = Prose(stem, numbers, models=results["metrics"])
 
     def render(cell) -> str:
         prose.attachments = cell.get("attachments", {})
@@ -210,6 +211,7 @@ def _claims(results: dict, recorded: dict, books: dict) -> list[dict]:
     `cell` is the cell that judges the claim, or None if it is not on the page. `evidence` is the
     id to link: the verdict below that cell, else the chapter, else None.
     """
+    sections = {key: known.get("section", "") for key, known in claims_file().items()}
     past = [{claim["key"]: claim for claim in run["claims"]} for run in recorded.values()]
     found = []
     for claim in results["claims"]:
@@ -218,6 +220,7 @@ def _claims(results: dict, recorded: dict, books: dict) -> list[dict]:
         chapter = stem if stem in books else None
         found.append(
             claim
+            | {"section": sections.get(claim["key"], "")}
             | {"recorded": [run.get(claim["key"]) for run in past], "cell": cell}
             | {"evidence": f"evidence-{claim['key']}" if cell else chapter}
         )
@@ -241,6 +244,19 @@ def _chart(main: dict, results: dict) -> dict:
     words = {"name": drawing.name, "caption": drawing.caption, "alt": drawing.alt}
     words |= svg(drawing.figure) | {"inches": float(drawing.figure.get_figwidth())}
     return words | {"src": _source({}, words)}
+
+
+def _gains(run: dict) -> dict:
+    """What more photos, more parameters and a pretrained encoder gave, in words, where known."""
+    studies = {name: pd.DataFrame(**each) for name, each in run.get("studies", {}).items()}
+    words = {"doublings": {}, "pretrained": None}
+    for name in ("photos", "widths"):
+        if name in studies:
+            slope, (low, high) = tables.per_doubling(studies[name])
+            words["doublings"][name] = f"{slope:+.0%} ({low:+.0%} to {high:+.0%})"
+    if "pretraining" in studies:
+        words["pretrained"] = tables.readable(studies["pretraining"], change=True).iloc[-1, 1]
+    return words
 
 
 def _csv(runs: dict[str, dict]) -> str:

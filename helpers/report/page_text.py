@@ -1,6 +1,7 @@
 """Turns cells into HTML: numbers, formulas, links, headings and tables."""
 
 import re
+from collections.abc import Iterable
 from html import escape
 
 from bs4 import BeautifulSoup
@@ -67,20 +68,22 @@ class Prose(IPythonRenderer):
 
     Headings go down one level and get ids that begin with the notebook's name. `sections`
     collects (id, text) of the headings below the title. A link to `#fig-<name>` reads
-    "Figure 7". A link to another notebook leads to its chapter.
+    "Figure 7". A link to another notebook leads to its chapter. `models` have a row in the table of
+    models, `#model-<name>`.
     """
 
-    def __init__(self, stem: str, numbers: dict[str, int], below_title: str = ""):
+    def __init__(self, stem: str, numbers: dict, models: Iterable = ()):
         super().__init__(escape=False)
         self.stem = stem
         self.numbers = numbers
-        self.below_title = below_title
+        self.models = set(models)  # that were not mentioned yet
         self.sections: list[tuple[str, str]] = []
 
     def heading(self, text: str, level: int, **attrs) -> str:
         """A heading one level down, with an id."""
         if level == 1:
-            return f'<h2 id="{self.stem}">{text}</h2>\n{self.below_title}'
+            return f'<h2 id="{self.stem}">{text}</h2>\n'
+        text = self._unlinked(text)
         plain = re.sub(r"<[^>]+>", "", text)
         anchor = f"{self.stem}-{plain.replace(' ', '-')}"
         if level == 2:
@@ -98,7 +101,18 @@ class Prose(IPythonRenderer):
             text = f"Table {self.numbers.get(url[1:], '?')}"
         elif url.startswith("#") and not url.startswith(("#ref-", "#claim-")):
             url = f"#{self.stem}-{url[1:]}"
-        return f'<a href="{escape(url)}">{text}</a>'
+        return f'<a href="{escape(url)}">{self._unlinked(text)}</a>'
+
+    def codespan(self, text: str) -> str:
+        """Code within a line. The first mention of a model links to its row of the table."""
+        if text not in self.models:
+            return super().codespan(text)
+        self.models.remove(text)
+        return f'<a class="model" href="#model-{text}">{super().codespan(text)}</a>'
+
+    @staticmethod
+    def _unlinked(text: str) -> str:
+        return re.sub(r'<a class="model"[^>]*>(.*?)</a>', r"\1", text)
 
     def inline_math(self, body: str) -> str:
         """A formula within a line."""
