@@ -52,14 +52,6 @@ def maps(
     return tuple(np.concatenate(each) for each in zip(*found))
 
 
-@torch.inference_mode()
-def uncertainty(model: StreetUnet, lightness: np.ndarray) -> np.ndarray:
-    """Entropy (N x H x W, bits) of the plain posterior for lightness (uint8, N x H x W)."""
-    light = torch.from_numpy(color.load_lightness(lightness) / 100)[:, None]
-    bits = bins.entropy(posterior(model, light))[:, None]
-    return to_size(bits, *lightness.shape[1:])[:, 0].numpy()
-
-
 def calibration(
     entropy: np.ndarray, expected: np.ndarray, measured: np.ndarray, units: pd.Series
 ) -> Calibration:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from ..metrics import METRICS
@@ -35,10 +34,9 @@ def samples(columns: dict[str, np.ndarray]) -> Drawing:
         _pictures(columns),
         "samples",
         "Test photos chosen by rule. The column marked x n is stretched so that the largest ab is "
-        "50. Uncertainty is the entropy of street_unet's distribution; brighter is less certain.",
+        "50.",
         "Six street photos, one per row: gray, ground truth, the report's network as it is and "
-        "stretched to vivid reds and blues, the same network trained longer, street_unet, and a "
-        "map of street_unet's uncertainty.",
+        "stretched to vivid reds and blues, the same network trained longer, and street_unet.",
         photo=True,
     )
 
@@ -295,11 +293,6 @@ def calibration(table: pd.DataFrame) -> Drawing:
         f"and the vertical axis is measured error. {below} of the ten points lie below the "
         "diagonal.",
     )
-
-
-def heat(values: np.ndarray, most: float) -> np.ndarray:
-    """Maps (N x H x W, 0 to `most`) as pictures (N x H x W x 3, 8 bits), dark to bright."""
-    return colormaps["cividis"](values / most, bytes=True)[..., :3]
 
 
 def _color(model: str) -> str:

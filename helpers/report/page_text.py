@@ -20,6 +20,11 @@ FIVE = {
 }
 ALMOST_GRAY = 1 / 3  # share of the true chroma below which a network leaves photos almost gray
 NEAR = 0.05  # relative distance from its band within which a claim just misses it
+# Paragraphs of a chapter that the page folds: summary, how the first and the last begin.
+FOLDED = (
+    ("Inputs, outputs and time", r"Inputs\.", r"Time\."),
+    ("What to change in the notebook", r"Change this", r"Change this"),
+)
 NUMERIC = re.compile(r"[-−+–]?[\d.,]*\s?%?(\s*(to|–|±)\s*[-−+]?[\d.,]+)?(\s*[(\[].*[)\]])?|nan")
 KEY = re.compile(r"\{\{\s*([\w.-]+)\s*(?::([^{}]*))?\}\}")
 
@@ -127,8 +132,13 @@ class Prose(IPythonRenderer):
         return super().block_code(code, info).replace("<pre>", '<pre tabindex="0">')
 
     def render_cell(self, source: str) -> str:
-        """One cell's Markdown to HTML."""
-        return MarkdownWithMath(renderer=self).render(source)
+        """One cell's Markdown to HTML. What only the notebook's user needs is folded."""
+        html = MarkdownWithMath(renderer=self).render(source)
+        for title, first, last in FOLDED:
+            pattern = rf"<p><strong>{first}.*?(?=<p><strong>{last}|\Z).*?</p>"
+            fold = rf'<details class="more"><summary>{title}</summary>\n\g<0>\n</details>'
+            html = re.sub(pattern, fold, html, flags=re.DOTALL)
+        return html
 
 
 def miss_text(claim: dict) -> str:

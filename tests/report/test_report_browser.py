@@ -1,5 +1,6 @@
 """The page in a browser: no request, no error, usable by mouse, keyboard and on paper."""
 
+import base64
 import re
 import shutil
 
@@ -87,15 +88,55 @@ def test_on_a_phone_a_drawing_scrolls_instead_of_shrinking_and_nothing_promises_
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_link_to_evidence_shows_the_verdict_and_the_number_above_it(visit, width):
+def test_a_link_to_a_claim_unfolds_it_and_its_evidence_shows_verdict_and_number(visit, width):
     page = visit(width, reduced_motion="reduce")
+    page.locator(".strip a[href='#claim-vibrant']").click()
     page.locator("#claim-vibrant td a").click()
     page.wait_for_function("location.hash === '#evidence-vibrant'")
-    cell = page.locator(".cell", has=page.locator("#evidence-vibrant"))
-    number, verdict = cell.locator("pre.output"), page.locator("#evidence-vibrant")
-    assert "0.200" in number.inner_text() and "✗ fails" in verdict.inner_text()
+    verdict = page.locator("#evidence-vibrant")
+    assert "✗ fails" in verdict.inner_text() and "0.200" in verdict.inner_text()
     top = page.locator("nav").bounding_box()["height"] if width < 800 else 0
-    assert top <= number.bounding_box()["y"] < verdict.bounding_box()["y"] < 700
+    assert top <= verdict.bounding_box()["y"] < 700
+
+
+def test_the_link_below_a_figure_opens_its_code_and_the_code_can_be_copied(visit):
+    page = visit()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#fig-loss .links a", has_text="code").click()
+    code = page.locator('[id="03_training-cell-loss-code"]')
+    code.locator(".copy").click()
+    code.locator(".copy", has_text="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "run.figure(fig)" in copied
+
+
+def test_the_points_of_a_drawing_and_a_table_can_be_saved_as_csv(visit):
+    page = visit()
+    link = page.locator("#fig-loss .links a[download='loss.csv']")
+    kind, data = link.get_attribute("href").split(",")
+    lines = base64.b64decode(data).decode().splitlines()
+    assert kind == "data:text/csv;base64" and lines[0] == "panel,series,x,y" and len(lines) == 61
+    assert lines[1].endswith(",0,100")
+
+
+@pytest.mark.parametrize("way", ["hover", "focus"])
+def test_a_link_shows_the_figure_or_the_reference_that_it_leads_to(visit, way):
+    page = visit()
+    preview = page.locator("#preview")
+    for link, said in (("#fig-loss", "Loss by batch"), ("#ref-zhang2016", "Colorful Image")):
+        getattr(page.locator(f"article p a[href='{link}']").first, way)()
+        assert said in preview.inner_text()
+        assert preview.locator("img").count() == (link == "#fig-loss")
+    page.keyboard.press("Escape")
+    assert not preview.is_visible()
+
+
+def test_a_heading_has_an_address_that_leads_back_to_it(visit):
+    page = visit(reduced_motion="reduce")
+    link = page.locator("h3", has_text="The loss").locator(".permalink")
+    link.focus()
+    link.press("Enter")
+    assert page.evaluate("decodeURIComponent(location.hash)") == "#03_training-The-loss"
 
 
 @pytest.mark.parametrize("width", [1280, 800, 390])
@@ -175,6 +216,8 @@ def test_a_click_shows_a_picture_in_full_size_and_escape_closes_it(visit):
     page = visit()
     page.locator("#fig-loss .zoom").click()
     assert page.locator("dialog[open] img").get_attribute("alt") == "A falling line."
+    assert "Figure 1. Loss by batch." in page.locator("dialog[open]").inner_text()
+    assert page.locator("dialog[open] a").get_attribute("download") == "loss.svg"
     page.keyboard.press("Escape")
     assert page.locator("dialog[open]").count() == 0
 
