@@ -13,7 +13,7 @@ import torch
 from .. import color
 from ..intervals import bootstrap, interval
 from ..model import bins
-from ..model.street_unet import StreetUnet, halve, posterior, to_size
+from ..model.street_unet import StreetUnet, halve, posterior
 
 GROUPS = 10
 BATCH = 16  # photos in one pass
