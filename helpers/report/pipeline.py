@@ -324,13 +324,13 @@ def _stopped_by_one_signal() -> Iterator[None]:
 
 
 def run_tests() -> int:
-    """Run every check: the tests, and beside them nbval on each notebook as committed.
+    """Run every check: the tests, a process for each core, and nbval on each notebook as committed.
 
-    Each half has half of the threads. The output of nbval follows that of the tests.
+    All are side by side, with one thread each. The output of nbval follows that of the tests.
     """
-    environment = os.environ | books.kernel_environment()
-    environment[books.THREADS] = str(max(1, _threads() // 2))
+    environment = os.environ | books.kernel_environment() | {books.THREADS: "1"}
     pytest = [sys.executable, "-m", "pytest"]
+    together = ["--numprocesses", str(min(_threads(), 4)), "--dist", "loadfile"]
     log = paths.BUILD / "logs" / "nbval.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
@@ -342,9 +342,9 @@ def run_tests() -> int:
             stderr=subprocess.STDOUT,
         )
     try:
-        status = subprocess.run([*pytest, "tests"], cwd=paths.ROOT, env=environment).returncode
+        tests = subprocess.run([*pytest, *together, "tests"], cwd=paths.ROOT, env=environment)
         print("The notebooks as committed:", flush=True)
-        return nbval.wait() or status
+        return nbval.wait() or tests.returncode
     finally:
         nbval.kill()  # its kernel notices and ends within a second
         nbval.wait()
