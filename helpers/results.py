@@ -51,7 +51,7 @@ class Profile:
 TINY, SMALL, LARGE = (8, 16, 32, 48), (16, 32, 48, 96), (32, 48, 64, 128)
 PROFILES = {
     "quick": Profile("quick", 600, False, 1, 375, 60, 12, 4, 5, 160, SMALL, 30, TINY),
-    "full": Profile("full", 6000, True, 3, 375, 375, 60, 8, 15, 400, LARGE, 120, SMALL),
+    "full": Profile("full", 6000, True, 3, 375, 375, 60, 20, 15, 400, LARGE, 120, SMALL),
 }
 
 
