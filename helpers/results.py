@@ -148,7 +148,6 @@ class Run:
         bundle = {mime: encoded, "text/plain": f"Figure {name}"}
         display(bundle, raw=True, metadata={mime: described | instead, **described})
 
-
     def table(self, frame: pd.DataFrame, name: str, caption: str, folded: bool = False) -> None:
         """Show a table under its caption. The page numbers it and offers its numbers as CSV.
 
