@@ -6,6 +6,8 @@ from torch import nn
 
 from ..intervals import bootstrap, interval
 from ..model.predict import predict
+from ..photos import split
+from ..preprocessing import PreparedSet
 
 RADII = (0, 1, 2, 4, 8, 12, 16, 32, 64)  # pixels; radius 1 keeps a frame of 3 x 3
 ALL = "all"  # the column in which the whole picture is another photo's
@@ -46,8 +48,18 @@ def curve(squares: pd.DataFrame, units: pd.Series) -> pd.DataFrame:
     draws = bootstrap([squares], units, pool)
     values = pool(squares.sum().to_frame().T).iloc[0]
     limits = [interval(draws[radius], units.nunique()) for radius in values.index]
-    low, high = zip(*limits)
-    return pd.DataFrame({"value": values, "low": low, "high": high})
+    found = pd.DataFrame(limits, index=values.index.astype(int), columns=["low", "high"])
+    found.insert(0, "value", values.to_numpy())
+    return found
+
+
+def curves(networks: dict[str, nn.Module], prepared: PreparedSet) -> dict[str, pd.DataFrame]:
+    """The `curve` of each network over at most MOST test photos, evenly spread."""
+    rows = prepared.indices("test")
+    rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int)]
+    units = split.units(prepared.photos, rows)
+    lightness = prepared.lightness[rows]
+    return {name: curve(changes(net, lightness), units) for name, net in networks.items()}
 
 
 def within(curve: pd.DataFrame, share: float) -> int | None:
@@ -55,8 +67,3 @@ def within(curve: pd.DataFrame, share: float) -> int | None:
     above = curve.index[curve.value >= share]
     beyond = curve.index[curve.index > above.max()] if len(above) else curve.index
     return int(beyond.min()) if len(beyond) else None
-
-
-def sample(rows: np.ndarray) -> np.ndarray:
-    """At most MOST of these rows, evenly spread."""
-    return rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int)]

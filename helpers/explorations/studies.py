@@ -28,11 +28,6 @@ STACK_WIDTH = 16  # channels of every layer
 STACK_RATE = 1e-3  # at 1e-5 no stack would learn enough to differ from another
 SLOWER = 3  # times, the slower rate
 LARGER = 64  # photos in a larger batch
-SUGGESTED = {  # the claims about the report's suggestions: the study that judges each
-    "larger_batches": "batches of 64, as many steps",
-    "slower_rate": "third of the rate, three times the steps",
-    "deeper_network": "two more layers",
-}
 STACKS = {  # name: kernel width, layers
     "two 3 x 3": (3, 2),
     "one 5 x 5": (5, 1),
@@ -223,7 +218,7 @@ def suggestions(run: Run, prepared: PreparedSet, base: Study) -> dict[str, Estim
     """Error of the report's suggestions relative to `base`, the published recipe, by their names.
 
     With as many photos a larger batch also has fewer steps, and with as many steps a slower rate
-    also trains less. Only a full run has time for the studies that separate these, see SUGGESTED.
+    also trains less. Only a full run has time for the two studies that separate these.
     """
     n = run.profile.study_batches
     larger, slower = {"batch_size": LARGER}, {"rate": Recipe.rate / SLOWER}

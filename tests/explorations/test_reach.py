@@ -1,9 +1,12 @@
 """How far a network looks, for networks whose reach is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from study_samples import prepared
 from torch import nn
 
 from helpers.explorations import reach
@@ -49,7 +52,8 @@ def test_the_report_s_network_changes_nothing_beyond_its_receptive_field():
 def test_a_network_that_never_changes_has_a_curve_of_zeros():
     squares = reach.changes(convolution(np.zeros((3, 3))), photos())
     curve = reach.curve(squares, PLACES)
-    assert (curve == 0).all(axis=None) and list(curve.index) == list(reach.RADII)
+    assert (curve == 0).all(axis=None)
+    assert list(curve.index) == list(reach.RADII) and curve.index.dtype == int
 
 
 def test_the_curve_is_1_within_the_only_pixel_that_counts_and_0_from_there_on():
@@ -74,7 +78,12 @@ def test_within_a_radius_means_from_there_on(values, radius):
     assert reach.within(curve, 0.1) == radius
 
 
-def test_a_sample_is_spread_over_all_rows_and_limited():
-    assert reach.sample(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
-    rows = reach.sample(np.arange(1000))
-    assert len(rows) == reach.MOST and rows[0] == 0 and rows[-1] == 999
+def test_every_network_has_a_curve_over_the_test_photos_alone():
+    data = prepared(train=8, test=2 * reach.MOST, size=(20, 20))
+    local, wide = convolution(np.ones((1, 1))), convolution(np.ones((3, 3)))
+    found = reach.curves({"local": local, "wide": wide}, data)
+    assert (found["local"].value == 0).all()
+    assert found["wide"].value[0] > 0.1 and found["wide"].value[1] == 0
+    changed = replace(data, lightness=np.concatenate([data.lightness[-8:], data.lightness[8:]]))
+    again = reach.curves({"wide": wide}, changed)
+    pd.testing.assert_frame_equal(again["wide"], found["wide"])

@@ -192,8 +192,9 @@ def test_only_a_full_run_separates_the_size_of_a_step_from_the_number_of_steps(r
     longer = replace(run, profile=replace(run.profile, name=profile, study_batches=4))
     base = studies.published(longer, data, 4)
     found = studies.suggestions(longer, data, base)
-    missing = {"larger_batches", "slower_rate"} if profile == "quick" else set()
-    assert {key for key, name in studies.SUGGESTED.items() if name not in found} == missing
+    separate = {"batches of 64, as many steps", "third of the rate, three times the steps"}
+    assert separate & set(found) == (separate if profile == "full" else set())
+    assert {"two more layers", "batches of 64, as many photos"} < set(found)
     assert all(low <= value <= high for value, (low, high) in found.values())
 
 
