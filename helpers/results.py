@@ -27,6 +27,8 @@ FAR = 20  # times the near end of a band: beyond it, the far end says nothing
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SEED = 0  # the one default seed: weights and order come from it, never the split
 CLAIMS = paths.DATA / "claims.toml"
+COUNTED = {"holds": "hold", "fails": "fail", "unclear": "are unclear"}  # verdicts, as verbs
+UNCOUNTED = ("not comparable", "machine-dependent")  # verdicts that no tally counts
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Run:
         save(part, content)
 
     def claim(self, key: str, measured: float | None, interval=None) -> dict:
-        """Judge a claim of data/claims.toml by its band and add it to this notebook's part.
+        """Judge a claim of data/claims.toml and add it to this notebook's part; see `judged`.
 
         `measured` None means that this run could not measure it: the verdict is unclear.
         `interval` is (low, high); without one it is the measured value alone.
@@ -112,7 +114,7 @@ class Run:
             **known[key],
             "measured": measured,
             "interval": interval,
-            "verdict": verdict(interval, known[key]["band"]),
+            "verdict": judged(known[key], interval, self.profile.name),
             "notebook": self.notebook,
         }
         part = _part(self.folder, self.notebook)
@@ -145,7 +147,6 @@ class Run:
         encoded = base64.b64encode(buffer.getvalue()).decode()
         bundle = {mime: encoded, "text/plain": f"Figure {name}"}
         display(bundle, raw=True, metadata={mime: described | instead, **described})
-
 
     def table(self, frame: pd.DataFrame, name: str, caption: str, folded: bool = False) -> None:
         """Show a table under its caption. The page numbers it and offers its numbers as CSV.
@@ -188,6 +189,19 @@ def verdict(interval, band) -> str:
     return "fails" if high < lower or low > upper else "unclear"
 
 
+def judged(known: dict, interval, profile: str) -> str:
+    """The verdict of a claim, as data/claims.toml has it, in a run of a profile.
+
+    It is the claim's field `uncounted` if there is one. If the claim needs another profile it is
+    `unclear`. Otherwise the band decides.
+    """
+    if "uncounted" in known:
+        return known["uncounted"]
+    if known.get("needs", profile) != profile:
+        return "unclear"
+    return verdict(interval, known["band"])
+
+
 def claims_file() -> dict[str, dict]:
     """Every claim of data/claims.toml by its key, in the order of the file."""
     return tomllib.loads(CLAIMS.read_text(encoding="utf-8"))
@@ -213,7 +227,8 @@ def judge(run: Run, key: str, estimate: tuple) -> str:
     """Record a claim and return two lines: verdict and claim, then number, interval and band.
 
     estimate: the measured number, and (low, high) or None. A number that is None, or an interval
-    that is not finite (too few places), leaves the claim unclear.
+    that is not finite (too few places), leaves the claim unclear. The second line says so if the
+    claim needs a longer run.
     """
     value, interval = estimate
     numbers = [math.nan if value is None else value, *(interval or ())]
@@ -221,12 +236,37 @@ def judge(run: Run, key: str, estimate: tuple) -> str:
     claim = run.claim(key, value if known else None, interval if known else None)
     measured = _measured(claim)
     band = band_text(claim["band"])
-    return f"{claim['verdict']:9}{claim['text']}\n{'':9}{measured}; holds if this {band}"
+    short = claim.get("needs", run.profile.name) != run.profile.name
+    limit = f"; needs the {claim['needs']} profile" if short else ""
+    first = f"{claim['verdict'] + '  ':9}{claim['text']}"
+    return f"{first}\n{'':9}{measured}; holds if this {band}{limit}"
 
 
 def sentence(key: str) -> str:
     """The key of the sentence that a claim checks; _csv marks a check on published numbers."""
-    return key.removesuffix("_csv")
+    return claims_file().get(key, {}).get("sentence", key.removesuffix("_csv"))
+
+
+def tally(claims: list[dict]) -> dict[str, int]:
+    """How many sentences of the report hold, fail and are unclear, among judged claims.
+
+    A sentence holds if all of its checks hold and fails if all of them fail; otherwise it is
+    unclear. Verdicts in UNCOUNTED are left out, and so are claims of our own.
+    """
+    found = {}
+    for claim in claims:
+        if claim["source"] == "report" and claim["verdict"] in COUNTED:
+            found.setdefault(sentence(claim["key"]), set()).add(claim["verdict"])
+    alike = [words.pop() if len(words) == 1 else "unclear" for words in found.values()]
+    return {word: alike.count(word) for word in COUNTED}
+
+
+def tally_text(claims: list[dict]) -> str:
+    """The tally in words: "Of 26 sentences of the report, 8 hold, 6 fail and 12 are unclear"."""
+    counts = tally(claims)
+    parts = [f"{count} {COUNTED[word]}" for word, count in counts.items()]
+    total = f"Of {sum(counts.values())} sentences of the report"
+    return f"{total}, {', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def number_text(value: float | None) -> str:
@@ -253,18 +293,34 @@ def band_text(band) -> str:
     return f"lies in {low:g} to {high:g}"
 
 
+def claims_so_far(run: Run) -> dict[str, dict]:
+    """Every claim of data/claims.toml by key, as this run's notebooks judged it so far."""
+    parts = [load(path) for path in sorted((run.folder / "parts").glob("*.json"))]
+    return all_claims(_judged(parts), run.profile.name)
+
+
+def all_claims(found: dict[str, dict], profile: str) -> dict[str, dict]:
+    """Judged claims by key, in the order of data/claims.toml, and those not measured in between."""
+    claims = {}
+    absent = {"measured": None, "interval": None}
+    for key, known in claims_file().items():
+        missing = {"key": key, **known, **absent, "verdict": judged(known, None, profile)}
+        claims[key] = found.get(key, missing)
+    return claims
+
+
 def claims_table(run: Run) -> pd.DataFrame:
     """Every claim of data/claims.toml with the verdicts of this run's notebooks so far.
 
     Columns: claim, source, measured (with its interval), "holds if this" (the band), verdict, and
     the verdicts of each full run on real photos in data/measured/.
     """
-    judged = _judged([load(p) for p in sorted((run.folder / "parts").glob("*.json"))])
+    found = claims_so_far(run)
     measured = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
     kept = {name: _judged([run]) for name, run in measured.items() if "claims" in run}
     rows = []
     for key, known in claims_file().items():
-        claim = judged.get(key, {"measured": None, "interval": None, "verdict": "unclear"})
+        claim = found[key]
         row = {"claim": known["text"], "source": known["source"]}
         row |= {"measured": _measured(claim), "holds if this": band_text(known["band"])}
         row |= {"verdict": claim["verdict"]}

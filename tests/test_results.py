@@ -8,6 +8,10 @@ import pytest
 from helpers import paths, results
 from helpers.report import environment
 
+FIELDS = {"text", "source", "how", "band", "where", "depends_on_data"}
+OPTIONAL = {"uncounted", "needs", "sentence"}
+MACHINE = "machine-dependent"
+
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
@@ -32,6 +36,48 @@ def test_a_claim_holds_inside_fails_outside_and_is_unclear_across_its_band(inter
     assert results.verdict(interval, (0, 1)) == expected
 
 
+def test_a_claim_that_its_band_cannot_judge_has_its_own_verdict_whatever_was_measured(run):
+    assert run.claim("level_7e4", 6.5e-4)["verdict"] == "not comparable"
+    assert run.claim("kernel_9_jump", 0.8)["verdict"] == "machine-dependent"
+    assert run.claim("kernel_9_jump_csv", 3.0)["verdict"] == "holds"
+
+
+def test_a_claim_that_needs_a_full_run_is_unclear_in_a_quick_one(run):
+    assert run.claim("deeper_network", 0.5)["verdict"] == "unclear"
+    assert results.judge(run, "deeper_network", (0.5, None)).endswith("; needs the full profile")
+    full = results.start("03_training", profile="full")
+    assert full.claim("deeper_network", 0.5)["verdict"] == "holds"
+    assert "needs" not in results.judge(full, "deeper_network", (0.5, None))
+
+
+def judged(**verdicts):
+    return [{"key": k, "source": "report", "verdict": v} for k, v in verdicts.items()]
+
+
+def test_a_tally_counts_sentences_and_a_sentence_whose_checks_differ_is_unclear():
+    claims = judged(
+        fall_until_60="holds",
+        fall_until_60_csv="holds",
+        exponential_fall="unclear",
+        exponential_fall_csv="holds",
+        two_stacked_cheaper="fails",
+        three_stacked_cheaper="fails",
+    )
+    assert results.tally(claims) == {"holds": 1, "fails": 1, "unclear": 1}
+    expected = "Of 3 sentences of the report, 1 hold, 1 fail and 1 are unclear"
+    assert results.tally_text(claims) == expected
+
+
+def test_a_tally_leaves_out_what_cannot_be_compared_and_claims_of_our_own():
+    claims = judged(level_7e4="not comparable", level_7e4_csv="fails", kernel_9_jump=MACHINE)
+    claims += [{"key": "beats_gray", "source": "ours", "verdict": "holds"}]
+    assert results.tally(claims) == {"holds": 0, "fails": 1, "unclear": 0}
+
+
+def test_a_tally_of_an_older_run_counts_claims_that_the_file_no_longer_has():
+    assert results.tally(judged(gone="holds", gone_csv="holds"))["holds"] == 1
+
+
 def test_a_claim_without_a_band_written_beforehand_is_refused(run):
     with pytest.raises(KeyError, match="invented"):
         run.claim("invented", 1.0)
@@ -39,7 +85,10 @@ def test_a_claim_without_a_band_written_beforehand_is_refused(run):
 
 def test_every_claim_is_complete_and_has_an_ordered_band():
     for key, claim in results.claims_file().items():
-        assert set(claim) == {"text", "source", "how", "band", "where", "depends_on_data"}, key
+        assert set(claim) - OPTIONAL == FIELDS, key
+        assert claim.get("uncounted", "not comparable") in results.UNCOUNTED, key
+        assert claim.get("needs", "full") in results.PROFILES, key
+        assert claim.get("sentence", key) in results.claims_file(), key
         assert claim["band"][0] <= claim["band"][1], key
         assert claim["source"] in ("report", "ours"), key
         assert (paths.NOTEBOOKS / f"{claim['where']}.ipynb").exists(), key
@@ -55,13 +104,14 @@ def test_a_notebook_begins_anew_and_adds_up(run):
 
 
 def test_results_hold_every_claim_also_those_nobody_measured(run):
-    run.claim("level_7e4", 6.5e-4, (6.4e-4, 6.6e-4))
-    run.claim("level_7e4", 8e-4)
+    run.claim("vibrant", 1.0)
+    run.claim("vibrant", 0.5)
     joined = environment.assemble(run.folder, "quick")
     assert [c["key"] for c in joined["claims"]] == list(results.claims_file())
     verdicts = {c["key"]: c["verdict"] for c in joined["claims"]}
-    assert verdicts.pop("level_7e4") == "fails"
-    assert set(verdicts.values()) == {"unclear"}
+    assert verdicts.pop("vibrant") == "fails"
+    known = results.claims_file()
+    assert verdicts == {key: known[key].get("uncounted", "unclear") for key in verdicts}
     assert json.loads((paths.BUILD / "results.json").read_text()) == joined
 
 
@@ -96,10 +146,11 @@ def test_a_figure_is_kept_as_a_file_and_carries_its_words(run, monkeypatch):
 
 
 def test_a_claim_is_judged_by_its_band_and_printed_with_number_interval_and_band(run):
-    first, second = results.judge(run, "deeper_network", (0.5, (0.4, 0.6))).splitlines()
-    assert first.startswith("holds    Loss could be reduced") and "deeper" in first
+    first, second = results.judge(run, "beats_gray", (0.5, (0.4, 0.6))).splitlines()
+    assert first.startswith("holds    The report's network colors better")
     assert second == "         0.500 [0.400, 0.600]; holds if this is at most 0.999"
-    assert results.judge(run, "deeper_network", (2.0, (1.9, 2.1))).startswith("fails")
+    assert results.judge(run, "beats_gray", (2.0, (1.9, 2.1))).startswith("fails    The")
+    assert results.judge(run, "kernel_9_jump", (0.8, None)).startswith(f"{MACHINE}  A 9 x 9")
 
 
 def test_a_number_that_stands_alone_is_shown_without_an_interval(run):
@@ -110,7 +161,7 @@ def test_a_number_that_stands_alone_is_shown_without_an_interval(run):
 
 @pytest.mark.parametrize("estimate", [(0.5, (np.nan, np.nan)), (None, None), (np.nan, None)])
 def test_a_claim_without_a_number_or_an_interval_stays_open(run, estimate):
-    line = results.judge(run, "deeper_network", estimate)
+    line = results.judge(run, "beats_gray", estimate)
     assert line.startswith("unclear") and "not measured; holds if" in line
     (claim,) = results.load(run.folder / "parts" / f"{run.notebook}.json")["claims"]
     assert claim["measured"] is None and claim["interval"] is None
@@ -156,17 +207,17 @@ def test_the_table_has_every_claim_judged_or_not(run, tmp_path, monkeypatch):
     measured = {"claims": [{"key": "vibrant", "verdict": "fails"}]}
     results.save(tmp_path / "measured" / "thumbnails-full.json", measured)
     monkeypatch.setattr(paths, "MEASURED", tmp_path / "measured")
-    results.judge(run, "deeper_network", (0.5, (0.4, 0.6)))
+    results.judge(run, "beats_gray", (0.5, (0.4, 0.6)))
     other = results.start("05_explorations")
     other.claim("level_7e4", 5e-4)
     table = results.claims_table(run).set_index("claim")
     known = results.claims_file()
     assert list(table.index) == [claim["text"] for claim in known.values()]
-    deeper = table.loc[known["deeper_network"]["text"]]
-    expected = ("report", "0.500 [0.400, 0.600]", "is at most 0.999", "holds", "-")
-    assert tuple(deeper) == expected
+    better = table.loc[known["beats_gray"]["text"]]
+    expected = ("ours", "0.500 [0.400, 0.600]", "is at most 0.999", "holds", "-")
+    assert tuple(better) == expected
     level = table.loc[known["level_7e4"]["text"]]
-    assert (level.measured, level.verdict) == ("5.00 × 10⁻⁴", "fails")
+    assert (level.measured, level.verdict) == ("5.00 × 10⁻⁴", "not comparable")
     vibrant = table.loc[known["vibrant"]["text"]]
     assert (vibrant.measured, vibrant.verdict) == ("not measured", "unclear")
     assert vibrant["thumbnails-full"] == "fails"

@@ -6,6 +6,7 @@ that ratios and differences of two studies are paired. Intervals are 95%.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,8 @@ CHROMA_EDGES = np.concatenate([[0], np.geomspace(0.1, 2000, 400)])  # steps of 2
 RNG = 2014  # of the training photos that a split by photo draws
 STACK_WIDTH = 16  # channels of every layer
 STACK_RATE = 1e-3  # at 1e-5 no stack would learn enough to differ from another
+SLOWER = 3  # times, the slower rate
+LARGER = 64  # photos in a larger batch
 STACKS = {  # name: kernel width, layers
     "two 3 x 3": (3, 2),
     "one 5 x 5": (5, 1),
@@ -193,7 +196,7 @@ def compare_stacks(
     recipe = Recipe(rate=STACK_RATE, batches=run.profile.study_batches)
     fitted, rows = {}, []
     for name, build in builds.items():
-        fitted[name] = study(run, prepared, name.replace(" ", "-"), recipe, build)
+        fitted[name] = study(run, prepared, _file(name), recipe, build)
         layers = model.layer_table(build())
         row = {
             "name": name,
@@ -209,6 +212,37 @@ def compare_stacks(
             row |= {column: value, f"{column}_low": low, f"{column}_high": high}
         rows.append(row)
     return pd.DataFrame(rows), seconds, fitted
+
+
+def suggestions(run: Run, prepared: PreparedSet, base: Study) -> dict[str, Estimate]:
+    """Error of the report's suggestions relative to `base`, the published recipe, by their names.
+
+    With as many photos a larger batch also has fewer steps, and with as many steps a slower rate
+    also trains less. Only a full run has time for the two studies that separate these.
+    """
+    n = run.profile.study_batches
+    larger, slower = {"batch_size": LARGER}, {"rate": Recipe.rate / SLOWER}
+    recipes = {
+        "batches of 64, as many photos": Recipe(**larger, batches=n // 4),
+        "third of the rate, as many steps": Recipe(**slower, batches=n),
+    }
+    if run.profile.name == "full":
+        recipes |= {
+            "batches of 64, as many steps": Recipe(**larger, batches=n),
+            "third of the rate, three times the steps": Recipe(**slower, batches=SLOWER * n),
+        }
+    deeper = partial(model.ColorizeCNN, fast=True, extra_layers=2)
+    builds = dict.fromkeys(recipes) | {"two more layers": deeper}
+    return {
+        name: study(run, prepared, _file(name), recipes.get(name, Recipe(batches=n)), build).ratio(
+            base
+        )
+        for name, build in builds.items()
+    }
+
+
+def _file(name: str) -> str:
+    return name.replace(",", "").replace(" ", "-")
 
 
 def leak(prepared: PreparedSet) -> tuple[Study, Study]:

@@ -1,7 +1,7 @@
 """Time of a training step, measured for several networks in turn.
 
 In each round every network takes one step, so that other programs slow all of them alike. A step
-is forward, backward and Adam on 16 random photos.
+is forward, backward and Adam on 16 random photos, or on one where that is stated.
 """
 
 import functools
@@ -24,20 +24,37 @@ from ..training import devices
 BATCH, HEIGHT, WIDTH = 16, 88, 112
 KERNELS = (1, 3, 5, 7, 9)
 FAST = "3, fast"  # the column of the fast convolution
+# The largest array of a photo, 64 channels before the last layer, has 2.5 MB, that of a batch 40.
+SINGLE = {f"{k}, one photo": k for k in KERNELS[-2:]}
 
 
 def kernels(run: Run) -> pd.DataFrame:
     """Seconds per step of the report's network: one row per round, one column per kernel width.
 
-    They write the upsampled images, as the report's code did. Only column FAST does not.
+    They write the upsampled images, as the report's code did. Only column FAST does not. The
+    columns of SINGLE are the two widest kernels with one photo in place of a batch.
     """
     builds = {str(k): functools.partial(ColorizeCNN, k) for k in KERNELS}
     builds[FAST] = functools.partial(ColorizeCNN, fast=True)
-    return in_turn(run, "kernels", builds)
+    builds |= {name: functools.partial(ColorizeCNN, k) for name, k in SINGLE.items()}
+    return in_turn(run, "kernels", builds, SINGLE)
 
 
-def in_turn(run: Run, name: str, builds: dict[str, Callable[[], nn.Module]]) -> pd.DataFrame:
-    """Seconds per step: one row per round, one column per network.
+def memory_cost(seconds: pd.DataFrame) -> tuple[float, tuple[float, float]]:
+    """How much more a batch costs the widest kernel than a single photo does: 1 for no more.
+
+    seconds: as `kernels` returns them. It is the time of width 9 over that of width 7 for a batch,
+    divided by the same for one photo. Computing takes the same ratio of multiply-adds in both, but
+    only the batch is too large for a processor's cache. With its 95% interval over rounds.
+    """
+    columns = [str(k) for k in SINGLE.values()] + [*SINGLE]
+    return over_rounds(seconds[columns], lambda s: s[1] / s[0] / (s[3] / s[2]))
+
+
+def in_turn(
+    run: Run, name: str, builds: dict[str, Callable[[], nn.Module]], single=()
+) -> pd.DataFrame:
+    """Seconds per step: one row per round, one column per network; those of `single` on one photo.
 
     A first round warms up and is not counted. The times are kept with the run's checkpoints and
     returned again until networks, code, threads or the number of rounds change.
@@ -52,12 +69,12 @@ def in_turn(run: Run, name: str, builds: dict[str, Callable[[], nn.Module]]) -> 
     }
     kept = results.load(path) if path.exists() else {}
     if kept.get("key") != key:
-        kept = {"key": key, "seconds": _measure(builds, key["rounds"], name)}
+        kept = {"key": key, "seconds": _measure(builds, key["rounds"], name, single)}
         results.save(path, kept)
     return pd.DataFrame(kept["seconds"])
 
 
-def _measure(builds: dict, repeats: int, label: str) -> list[dict[str, float]]:
+def _measure(builds: dict, repeats: int, label: str, single) -> list[dict[str, float]]:
     devices.keep_memory()
     lightness = 255 * torch.rand(BATCH, 1, HEIGHT, WIDTH)
     ab = torch.rand(BATCH, 2, HEIGHT, WIDTH).to(memory_format=torch.channels_last)
@@ -69,9 +86,10 @@ def _measure(builds: dict, repeats: int, label: str) -> list[dict[str, float]]:
     for _ in tqdm(range(repeats + 1), desc=f"timing {label}", leave=False):
         seconds = {}
         for name, network in networks.items():
+            photos = slice(1 if name in single else BATCH)
             began = time.perf_counter()
             adams[name].zero_grad()
-            F.mse_loss(network(lightness), ab).backward()
+            F.mse_loss(network(lightness[photos]), ab[photos]).backward()
             adams[name].step()
             seconds[name] = time.perf_counter() - began
         rounds.append(seconds)

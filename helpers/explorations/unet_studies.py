@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import evaluation, preprocessing
+from .. import color, evaluation, preprocessing
 from ..evaluation import Evaluation
 from ..model.baselines import matching_gain
 from ..model.heads import Regression
@@ -89,17 +89,42 @@ def by_head(studies: Base, names: Iterable[str] = tuple(HEADS)) -> pd.DataFrame:
     names, predictions = tuple(names), {}
     lightness = studies.prepared.lightness[studies.test]
     for name in names:
-        loss, weighted = HEADS[name]
         count = studies.run.profile.head_seeds if name in SEVERAL else 1
         seeds = range(studies.run.seed, studies.run.seed + count)
         for seed in seeds:
-            model = studies.train(f"head {name}", loss=loss, weighted=weighted, seed=seed).model
+            model = _head(studies, name, seed)
             for reading, point in _points(model, studies.photos.validation).items():
                 key = f"{name}: {reading}"
                 predictions.setdefault(key, []).append(predict(model, lightness, point))
     found = evaluation.evaluate(predictions, studies.prepared, studies.test)
     against = {key: f"{names[0]}: {key.split(': ')[1]}" for key in predictions}
     return table(found, against).assign(seeds={key: len(s) for key, s in predictions.items()})
+
+
+def at_equal_chroma(studies: Base) -> Evaluation:
+    """Weighted bins at their colorful point, and L2 made as colorful: models "bins" and "L2".
+
+    L2 is multiplied by the constant that gives the validation photos the mean chroma that the bins
+    give them, so that a difference in error is not one of saturation. Networks and seeds are those
+    of `by_head`.
+    """
+    predictions = {"bins": [], "L2": []}
+    lightness = studies.prepared.lightness[studies.test]
+    for seed in range(studies.run.seed, studies.run.seed + studies.run.profile.head_seeds):
+        bins, l2 = (_head(studies, name, seed) for name in SEVERAL)
+        validation = studies.photos.validation
+        point = _points(bins, validation)["colorful"]
+        seen = validation.take(slice(None))[0].numpy()
+        wanted = color.chroma(predict(bins, seen, point)).mean()
+        gain = float(wanted / color.chroma(predict(l2, seen)).mean())
+        predictions["bins"].append(predict(bins, lightness, point))
+        predictions["L2"].append(predict(l2, lightness, OperatingPoint(gain=gain)))
+    return evaluation.evaluate(predictions, studies.prepared, studies.test)
+
+
+def _head(studies: Base, name: str, seed: int):
+    loss, weighted = HEADS[name]
+    return studies.train(f"head {name}", loss=loss, weighted=weighted, seed=seed).model
 
 
 def _points(model, validation: Photos) -> dict[str, OperatingPoint]:

@@ -1,7 +1,7 @@
 """Figures of chapter 5, the explorations, with their captions. Computes nothing."""
 
 import pandas as pd
-from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullLocator
 
 from ..metrics import METRICS
 from ..results import Drawing
@@ -124,9 +124,9 @@ def stacks(table, note: str) -> Drawing:
 
 
 def suggestions(estimates: dict, note: str) -> Drawing:
-    """Error relative to the published recipe, one row per suggestion, against 1.
+    """Error relative to the published recipe, one row per study, against 1.
 
-    estimates: (value, (low, high)) by the key of the claim.
+    estimates: (value, (low, high)) by the words for what was changed.
     """
     figure, axis = new(size=(6.4, 0.9 + 0.4 * len(estimates)))
     axis.axvline(1, color=COLORS["gray"], linestyle="--")
@@ -134,17 +134,59 @@ def suggestions(estimates: dict, note: str) -> Drawing:
     for row, (value, interval) in zip(rows, estimates.values()):
         axis.hlines(row, *interval, color=MSE)
         axis.plot(value, row, "o", color=MSE)
-    names = [key.replace("_", " ") for key in estimates]
-    axis.set_yticks(list(rows), names)
+    axis.set_yticks(list(rows), [*estimates])
     axis.set_ylim(-0.5, len(estimates) - 0.5)
     axis.set_xlabel("MSE / published recipe, held-out photos")
     caption = (
         "The report's three suggestions: error on held-out photos, relative to the published "
         f"recipe, with 95% confidence intervals; {note}."
     )
-    found = ", ".join(f"{name} {value:.2f}" for name, (value, _) in zip(names, estimates.values()))
-    alt = f"Three points with intervals and a dashed line at 1, the published recipe: {found}."
+    found = "; ".join(f"{name}, {value:.2f}" for name, (value, _) in estimates.items())
+    alt = f"Points with intervals and a dashed line at 1, the published recipe: {found}."
     return Drawing(figure, "suggestions", caption, alt)
+
+
+def reach(curves: dict, field: int) -> Drawing:
+    """Change of a pixel's color when the picture beyond a radius is another photo's.
+
+    curves: by model, as `reach.curve` returns them. field: the receptive field of the report's
+    network, pixels.
+    """
+    figure, axis = new()
+    for name, curve in curves.items():
+        color = COLORS[name]
+        axis.plot(curve.index, curve.value, "o-", markersize=3, color=color, label=name)
+        axis.fill_between(curve.index, curve.low, curve.high, color=color, alpha=0.12, linewidth=0)
+    axis.axvline(field / 2, color=COLORS["gray"], linestyle=":")
+    axis.annotate(
+        "half the receptive field\nof the report's network",
+        (field / 2, 1.02),
+        (4, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        va="top",
+        fontsize=8,
+    )
+    axis.set_xscale("symlog", linthresh=1)
+    axis.set_xlim(-0.1, 1.1 * curve.index[-1])
+    axis.xaxis.set_major_locator(FixedLocator([0, *(2**n for n in range(7))]))
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.minorticks_off()
+    axis.set_ylim(0)
+    axis.set_xlabel("radius that stays as it was, pixels")
+    axis.set_ylabel("change of color,\nrelative to replacing all")
+    axis.legend(loc="lower left")
+    caption = (
+        "How much the color of one pixel changes if the picture beyond a radius is replaced by "
+        "that of another photo. RMS over held-out photos, relative to replacing the whole "
+        "picture, with 95% confidence intervals."
+    )
+    ends = "; ".join(
+        f"{name}, {c.value[1]:.2f} at radius 1 and {c.value.iloc[-1]:.2f} at {c.index[-1]}"
+        for name, c in curves.items()
+    )
+    alt = f"Falling curves of relative change against the radius in pixels: {ends}."
+    return Drawing(figure, "reach", caption, alt)
 
 
 def relu_sigmoid(shares: dict, edges, highest: dict, note: str) -> Drawing:

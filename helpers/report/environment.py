@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .. import paths
 from ..photos import pool
-from ..results import claims_file, load, save
+from ..results import all_claims, load, save
 
 PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "torch", "matplotlib", "nbconvert")
 
@@ -60,7 +60,7 @@ def assemble(folder: Path, profile: str, command: str = "./run_all.sh") -> dict:
     """Join the parts of the run in `folder` into results.json; returns its content.
 
     Writes it to `folder` and, as the latest run, to `build/`. Claims have the order of
-    data/claims.toml. A claim that no notebook judged is unclear.
+    data/claims.toml. A claim that no notebook judged is unclear, if it can be counted.
     """
     results = {"data": {}, "environment": described(), "profile": profile}
     results |= {"command": command, "metrics": {}, "claims": [], "timings": {}}
@@ -70,9 +70,7 @@ def assemble(folder: Path, profile: str, command: str = "./run_all.sh") -> dict:
         judged |= {claim["key"]: claim for claim in content.pop("claims", [])}
         for section, values in content.items():
             results.setdefault(section, {}).update(values)
-    absent = {"measured": None, "interval": None, "verdict": "unclear"}
-    for key, known in claims_file().items():
-        results["claims"].append(judged.get(key, {"key": key, **known, **absent}))
+    results["claims"] = [*all_claims(judged, profile).values()]
     for path in (folder / "results.json", paths.BUILD / "results.json"):
         save(path, results)
     return results

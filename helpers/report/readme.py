@@ -4,7 +4,7 @@ Everything between the marks is written here; a test compares README and record.
 """
 
 from .. import paths, results
-from ..results import sentence
+from ..results import tally_text
 from .page_text import FIVE, nearest, training_text
 
 BEGIN = "<!-- measured: written by python -m helpers.report.readme -->"
@@ -46,9 +46,6 @@ def findings(measured: dict) -> str:
     """Sentences on what the recorded run found, each from its numbers and verdicts."""
     names = ("published", "colorize_cnn", "street_unet_accurate", "street_unet")
     published, trained, accurate, unet = (measured["metrics"][name] for name in names)
-    checks = [c for c in measured["claims"] if c["source"] == "report"]
-    sentences = {sentence(check["key"]) for check in checks}
-    on_photos = [check for check in checks if check["depends_on_data"]]
     words = {"holds": "better than", "fails": "not better than"}
     verdict = {
         c["key"]: words.get(c["verdict"], "not distinguishable from") for c in measured["claims"]
@@ -65,16 +62,7 @@ def findings(measured: dict) -> str:
         f"Streets differ: on another stretch of the same city expect {_span(accurate, '_new')} "
         f"at the accurate point. It has a lower error than gray on "
         f"{accurate['better_than_gray']:.0%} of the photos.\n"
-        f"We checked {len(sentences)} sentences of the original report in {len(checks)} ways: "
-        f"{_count(checks)}. Of the {len(on_photos)} checks that depend on the photos, "
-        f"{_count(on_photos)}."
-    )
-
-
-def _count(checks: list[dict]) -> str:
-    verdicts = [check["verdict"] for check in checks]
-    return "{} hold, {} fail and {} are unclear".format(
-        *(verdicts.count(verdict) for verdict in ("holds", "fails", "unclear"))
+        f"{tally_text(measured['claims'])}."
     )
 
 

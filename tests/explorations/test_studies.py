@@ -1,6 +1,7 @@
 """Studies of the report's network, on photos whose colors and errors are known."""
 
 import functools
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -184,6 +185,38 @@ def test_the_table_of_stacks_has_all_that_is_compared(run, data):  # noqa: F811
         assert (table[column] <= table[f"{column}_high"]).all()
     again, _, _ = studies.compare_stacks(run, data)
     pd.testing.assert_frame_equal(table, again)
+
+
+@pytest.mark.parametrize("profile", ["quick", "full"])
+def test_only_a_full_run_separates_the_size_of_a_step_from_the_number_of_steps(run, data, profile):  # noqa: F811
+    longer = replace(run, profile=replace(run.profile, name=profile, study_batches=4))
+    base = studies.published(longer, data, 4)
+    found = studies.suggestions(longer, data, base)
+    separate = {"batches of 64, as many steps", "third of the rate, three times the steps"}
+    assert separate & set(found) == (separate if profile == "full" else set())
+    assert {"two more layers", "batches of 64, as many photos"} < set(found)
+    assert all(low <= value <= high for value, (low, high) in found.values())
+
+
+def test_each_suggestion_trains_with_the_steps_its_name_says(run, data):  # noqa: F811
+    longer = replace(run, profile=replace(run.profile, name="full", study_batches=4))
+    studies.suggestions(longer, data, studies.published(longer, data, 4))
+    steps = {
+        path.stem.removeprefix("study-").removesuffix("-seed0"): trained(path)
+        for path in (longer.folder / "checkpoints").glob("study-*.pt")
+    }
+    assert steps == {
+        "batches-of-64-as-many-photos": 1,
+        "batches-of-64-as-many-steps": 4,
+        "third-of-the-rate-as-many-steps": 4,
+        "third-of-the-rate-three-times-the-steps": 12,
+        "two-more-layers": 4,
+    }
+
+
+def trained(path):
+    """Steps in a checkpoint; its first 32 bytes are a digest."""
+    return len(torch.load(io.BytesIO(path.read_bytes()[32:]))["state"]["history"])
 
 
 def views(places, each=4):

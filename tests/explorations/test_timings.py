@@ -42,6 +42,32 @@ def test_contenders_take_turns_and_the_first_round_does_not_count(run):  # noqa:
     assert (seconds.slow >= 0.06).all() and seconds.slow.median() > seconds.quick.median()
 
 
+class Counting(torch.nn.Conv2d):
+    """A network that logs how many photos it sees."""
+
+    def __init__(self, log):
+        super().__init__(1, 2, 1)
+        self.log = log
+
+    def forward(self, x):
+        self.log.append(len(x))
+        return super().forward(x)
+
+
+def test_single_networks_see_one_photo_and_the_others_a_batch(run):  # noqa: F811
+    log = []
+    builds = dict.fromkeys(("batch", "one"), lambda: Counting(log))
+    timings.in_turn(run, "counting", builds, single=("one",))
+    assert log == [timings.BATCH, 1] * 3
+
+
+@pytest.mark.parametrize("jump", [1.0, 3.0])
+def test_the_cost_of_memory_is_what_the_widest_kernel_takes_more_in_a_batch(jump):
+    row = {"7": 2.0, "9": 3.0 * jump, "7, one photo": 0.2, "9, one photo": 0.3}
+    value, limits = timings.memory_cost(pd.DataFrame([row] * 5))
+    assert (value, *limits) == pytest.approx((jump,) * 3)
+
+
 @pytest.fixture
 def other_threads():
     before = torch.get_num_threads()
@@ -79,7 +105,8 @@ def test_rounds_that_agree_leave_no_doubt():
 def test_kernels_are_timed_plain_and_once_fast(run):  # noqa: F811
     once = dataclasses.replace(run.profile, timing_repeats=1)
     seconds = timings.kernels(dataclasses.replace(run, profile=once))
-    assert list(seconds) == ["1", "3", "5", "7", "9", "3, fast"]
+    one = ["7, one photo", "9, one photo"]
+    assert list(seconds) == ["1", "3", "5", "7", "9", "3, fast", *one]
     plain, fast = model.ColorizeCNN(3), model.ColorizeCNN(fast=True)
     assert "upsample" in set(model.layer_table(plain).kind)
     assert "upsample" not in set(model.layer_table(fast).kind)

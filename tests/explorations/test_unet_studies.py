@@ -61,6 +61,16 @@ def test_bins_have_an_accurate_and_a_colorful_point(studies):
     assert faithful.chroma_ratio < colorful.chroma_ratio
 
 
+def test_bins_and_l2_are_compared_at_the_same_chroma_of_the_validation_photos(studies):
+    photos = studies.prepared.photos
+    tried = photos.split.replace({"test": "gap", "validation": "test"})
+    same = replace(studies, prepared=replace(studies.prepared, photos=photos.assign(split=tried)))
+    found = unet_studies.at_equal_chroma(same).estimates
+    assert list(found.index) == ["bins", "L2"]
+    assert found.chroma_ratio["L2"] == pytest.approx(found.chroma_ratio["bins"], rel=0.02)
+    assert found.mse_vs_gray["L2"] != pytest.approx(found.mse_vs_gray["bins"], rel=1e-6)
+
+
 def test_an_encoder_of_imagenet_is_compared_with_one_from_nothing_for_every_seed(studies):
     found = unet_studies.by_pretraining(studies)
     assert list(found.index) == ["pretrained", "from nothing"]

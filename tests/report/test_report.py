@@ -56,6 +56,13 @@ def test_every_claim_stands_in_the_table_with_its_verdicts_and_evidence(html, ma
     assert "</span> fails</span>" in first  # the recorded one did
 
 
+def test_a_verdict_of_two_words_is_one_class_and_has_a_sign_and_a_color(html):
+    row = html.split('<tr id="claim-level_7e4">')[1].split("</tr>")[0]
+    assert '<span class="verdict not-comparable"><span aria-hidden="true">≠</span>' in row
+    for verdict in results.UNCOUNTED:
+        assert f".{verdict.replace(' ', '-')}" in html.split("</style>")[0]
+
+
 def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_there(html):
     abstract = text_of(html).split("What held and what did not")[0]
     assert "(published) reaches 1.04 (1.02–1.06, worse than gray), with 12% of the" in abstract
@@ -70,11 +77,15 @@ def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_th
 def test_the_opening_counts_verdicts_for_both_runs_and_names_what_fails(html, made):
     abstract = text_of(html).split("What held and what did not")[0]
     here, past = (
-        [c for c in results.load(run)["claims"] if c["source"] == "report"]
+        [
+            c
+            for c in results.load(run)["claims"]
+            if c["source"] == "report" and c["verdict"] in results.COUNTED
+        ]
         for run in (made[0] / "results.json", paths.MEASURED / "streetview-thumbnails.json")
     )
-    twins = sum(c["key"].endswith("_csv") for c in here)
-    assert f"Of {len(here)} checks of {len(here) - twins} sentences of the report" in abstract
+    sentences = {results.sentence(c["key"]) for c in here}
+    assert f"Of {len(here)} checks of {len(sentences)} sentences of the report" in abstract
     past = [c for c in past if c["depends_on_data"]]
     assert f"on real photos, of the {len(past)} checks that depend on the photos" in abstract
     for claims in (here, past):
