@@ -279,6 +279,30 @@ def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
     return Drawing(figure, "unet_heads", caption, alt)
 
 
+def by_row(table: pd.DataFrame, name: str, what: str, source: str, change: bool = False) -> Drawing:
+    """One study a row: its error against that of gray, or its change from the first row.
+
+    table: as `tables.named` returns it. name: of the figure. what: begins the caption. source: the
+    run. change: draw `change` against 0 instead of mse_vs_gray against 1, without the first row.
+    """
+    table = table.iloc[1:] if change else table
+    column, label = ("change", f"change of {ERROR}") if change else ("mse_vs_gray", ERROR)
+    figure, axis = new(size=(6.4, 0.7 + 0.27 * len(table)))
+    axis.axvline(0 if change else 1, color=COLORS["gray"], linewidth=1)
+    ends = table[f"{column}_low"], table[f"{column}_high"]
+    rows = range(len(table))[::-1]
+    axis.errorbar(
+        table[column], rows, xerr=arms(table[column], *ends), fmt="o", color=MSE, markersize=5
+    )
+    axis.set_yticks(list(rows), [*table.index])
+    axis.set_xlabel(label)
+    axis.grid(visible=False, axis="y")
+    caption = f"{what}, with 95% confidence intervals; {source}."
+    said = "; ".join(f"{row}, {value:.2f}" for row, value in table[column].items())
+    line = "no change" if change else "the error of gray"
+    return Drawing(figure, name, caption, f"Points with intervals and a line at {line}: {said}.")
+
+
 def unet_more(panels: dict[str, pd.DataFrame], source: str) -> Drawing:
     """Error against the amount of something, one panel each, on a logarithmic axis.
 
