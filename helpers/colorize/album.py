@@ -119,11 +119,12 @@ def color_photo(
 
 def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
     kind = judged.kind(scan.rgb)
-    chroma, bits, unsure = colorizer.predict(scan.rgb)
-    painted = colorizer.paint(scan.rgb, chroma)
+    picture = scan.rgb if scan.deep is None else scan.deep
+    chroma, bits, unsure = colorizer.predict(picture)
+    painted = colorizer.paint(picture, chroma)
     errors = judged.errors(painted, scan.rgb) if kind == "color" else {}
     _write_pictures(job, scan, painted, bits, colorizer)
-    scan.rgb = painted  # the gray pixels would take memory while a file is encoded
+    scan.rgb = scan.deep = None  # they would take memory while a file is encoded
     if "colored" in job.targets:
         photo_files.write(job.targets["colored"], painted, scan)
     losses = tuple(scan.losses)
@@ -136,7 +137,9 @@ def _write_pictures(
     small = judged.shrunk(scan.rgb, SIDE_BY_SIDE)
     if "compare" in job.targets:
         gray = colorizer.gray_version(small)[..., None].repeat(3, axis=-1)
-        pair = np.concatenate([gray, judged.shrunk(painted, SIDE_BY_SIDE)], axis=1)
+        colored = judged.shrunk(painted, SIDE_BY_SIDE)
+        colored = colored // 257 if colored.dtype == np.uint16 else colored
+        pair = np.concatenate([gray, colored.astype(np.uint8)], axis=1)
         photo_files.write_picture(job.targets["compare"], pair, scan.mark)
     if "uncertainty" in job.targets:
         most = math.log2(len(colorizer.model.centers))

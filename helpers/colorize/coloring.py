@@ -96,10 +96,10 @@ class Colorizer:
     def colorize(self, picture: np.ndarray | Image.Image) -> np.ndarray:
         """Return the picture in color: H x W x 3, sRGB.
 
-        picture: H x W or H x W x 3, uint8 (0..255) or floats (0..1), or a Pillow picture, which
-        is converted to 8-bit sRGB. Only the gray version of a color picture is used. uint8 gives
-        uint8; floats give float32 in 0..1. Every pixel keeps its lightness L, up to the rounding
-        of the result.
+        picture: H x W or H x W x 3, uint8 (0..255), uint16 (0..65535) or floats (0..1), or a Pillow
+        picture, which is converted to 8-bit sRGB. Only the gray version of a color picture is used.
+        Whole numbers give their own type; floats give float32 in 0..1. Every pixel keeps its
+        lightness L, up to the rounding of the result.
         Raises ValueError for another shape, type or range.
         """
         chroma, *_ = self.predict(picture)
@@ -170,8 +170,8 @@ class Colorizer:
         """Return the picture (as for `colorize`) with the chroma of `predict`."""
         picture = checked(picture)
         height, width = picture.shape[:2]
-        eight_bits = picture.dtype == np.uint8
-        painted = np.empty((height, width, 3), np.uint8 if eight_bits else np.float32)
+        whole_numbers = picture.dtype in (np.uint8, np.uint16)
+        painted = np.empty((height, width, 3), picture.dtype if whole_numbers else np.float32)
         rows, columns = self.inside(picture)
         size = rows.stop - rows.start, columns.stop - columns.start
         for first, last in strips(height, width):
@@ -183,8 +183,9 @@ class Colorizer:
                 place = top - rows.start, bottom - rows.start
                 ab[:, own, columns] = edges.bilinear_rows(chroma, *place, *size)[0]
             channels = recolor.with_ab(luminance, *ab)
-            channels = [recolor.encoded(channel, eight_bits) for channel in channels]
-            painted[first:last] = torch.stack(channels, dim=-1).cpu().numpy()
+            channels = [recolor.encoded(c, picture.dtype == np.uint8) for c in channels]
+            rgb = torch.stack(channels, dim=-1).cpu().numpy()
+            painted[first:last] = np.rint(rgb * 65535) if picture.dtype == np.uint16 else rgb
         return painted
 
     def gray_version(self, picture: np.ndarray) -> np.ndarray:
@@ -224,12 +225,11 @@ def checked(picture: np.ndarray | Image.Image) -> np.ndarray:
         raise ValueError("a picture must have at least one pixel")
     if picture.ndim == 3 and all(np.array_equal(picture[..., 0], picture[..., i]) for i in (1, 2)):
         picture = np.ascontiguousarray(picture[..., 0])
-    if picture.dtype == np.uint8:
+    if picture.dtype in (np.uint8, np.uint16):
         return picture
     if not np.issubdtype(picture.dtype, np.floating):
         raise ValueError(
-            f"a picture of {picture.dtype}: give 8 bits (uint8) or floats in 0..1 "
-            "(16 bits: divide by 65535)"
+            f"a picture of {picture.dtype}: give 8 bits (uint8), 16 bits (uint16) or floats in 0..1"
         )
     if not (picture.min() >= 0 and picture.max() <= 1):  # also true for NaN
         raise ValueError("floats must lie in 0..1: divide values of 0..255 by 255")

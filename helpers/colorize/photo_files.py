@@ -1,9 +1,9 @@
 """Reads a photo file and writes its colored version with everything else that the file said.
 
-The pixels are upright 8-bit sRGB, as `decode` returns them. The new file has the format, EXIF,
-XMP, comments, resolution, orientation (stored as before, with its tag) and color profile of the
-old one. `Scan.losses` names what cannot be kept. A mark in EXIF and XMP says that the colors were
-predicted.
+The pixels are upright 8-bit sRGB, as `decode` returns them; those of a gray PNG or TIFF of 16 bits
+also have 16 bits. The new file has the format, EXIF, XMP, comments, resolution, orientation (stored
+as before, with its tag) and color profile of the old one. `Scan.losses` names what cannot be kept.
+A mark in EXIF and XMP says that the colors were predicted.
 """
 
 import errno
@@ -11,10 +11,12 @@ import hashlib
 import io
 import re
 import struct
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from .. import paths
@@ -32,6 +34,7 @@ BACK = {
     7: lambda rgb: np.rot90(rgb, 2).swapaxes(0, 1),
     8: lambda rgb: np.rot90(rgb, 3),
 }
+FORWARD = {6: 8, 8: 6}  # the orientations that BACK does not undo itself
 # The tags of a TIFF that describe the photo; the others describe how its bytes are stored.
 TIFF_TAGS = (269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 700, 33432, 33723)
 STORAGE_TAGS = {*range(254, 269), 273, 277, 278, 279, 280, 281, 284, 292, 293, 317, 318, 319, 320,
@@ -57,6 +60,8 @@ OPTIONS = {
     "WEBP": {"quality": 95, "method": 2},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
+DEEP_TIFF = {"photometric": "rgb", "compression": "adobe_deflate", "predictor": True}
+DEEP_TIFF |= {"metadata": None, "software": False}  # the tags are all ours
 
 
 class WriteError(Exception):
@@ -74,6 +79,7 @@ class Scan:
     metadata: dict  # options for Pillow's writer of this format
     losses: list[str] = field(default_factory=list)
     mark: str | None = None  # see `mark_of`
+    deep: np.ndarray | None = None  # H x W, uint16, sRGB, upright: a gray PNG or TIFF of 16 bits
 
 
 def mark_of(weights: Path) -> str:
@@ -89,7 +95,8 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     """
     format = "JPEG" if image.format == "MPO" else image.format
     exif = decode.exif(image)
-    losses = _losses(image)
+    deep = format in ("PNG", "TIFF") and decode.is_deep(image)
+    losses = _losses(image, deep)
     profile = image.info.get("icc_profile")
     if profile:
         if decode.transform(image.mode, profile) is None:
@@ -109,12 +116,14 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     if format == "PNG" and "xmp" in metadata:  # Pillow writes it as a text
         text = metadata.pop("xmp").decode("utf-8", "replace")
         metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
-    rgb = _upright(decode.srgb(image), 1 if format == "TIFF" else exif.get(ORIENTATION, 1))
-    return Scan(rgb, format, orientation, profile, metadata, losses, mark)
+    turned = 1 if format == "TIFF" else exif.get(ORIENTATION, 1)
+    rgb = _upright(decode.srgb(image), turned)
+    gray = _stored(decode.deep_gray(image), FORWARD.get(turned, turned)) if deep else None
+    return Scan(rgb, format, orientation, profile, metadata, losses, mark, gray)
 
 
 def _stored(rgb: np.ndarray, orientation: int) -> np.ndarray:
-    """A view of an upright picture (H x W x 3) as a file with this EXIF orientation stores it."""
+    """A view of an upright picture (H x W [x 3]) as a file with this EXIF orientation stores it."""
     return BACK[orientation](rgb) if orientation in BACK else rgb
 
 
@@ -131,9 +140,13 @@ def _upright(image: Image.Image, orientation: int) -> np.ndarray:
 def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
     """Write a picture (H x W x 3, uint8, sRGB, upright) as a file like that of `scan`.
 
-    JPEG and WebP are lossy: quality 95, JPEG with chroma at full size. Raises WriteError.
+    uint16 is possible where `scan.deep` is. JPEG and WebP are lossy: quality 95, JPEG with chroma
+    at full size. Raises WriteError.
     """
     stored = _stored(rgb, scan.orientation)
+    if rgb.dtype == np.uint16:
+        _store(path, DEEP_ENCODERS[scan.format](stored, scan))
+        return
     image = Image.new("RGB", stored.shape[1::-1])
     for first, last in strips(*stored.shape[:2]):
         image.paste(Image.fromarray(stored[first:last]), (0, first))
@@ -143,7 +156,7 @@ def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
     options = OPTIONS[scan.format] | scan.metadata
     if scan.profile:
         options["icc_profile"] = scan.profile
-    _store(path, image, format=scan.format, **options)
+    _store(path, _encoded(image, format=scan.format, **options))
 
 
 def write_picture(path: Path, pixels: np.ndarray, mark: str | None = None) -> None:
@@ -151,28 +164,78 @@ def write_picture(path: Path, pixels: np.ndarray, mark: str | None = None) -> No
     format, metadata = Image.registered_extensions()[path.suffix], {}
     if mark:
         _add_mark(metadata, format, mark)
-    _store(path, Image.fromarray(pixels), format=format, quality=92, **metadata)
+    _store(path, _encoded(Image.fromarray(pixels), format=format, quality=92, **metadata))
 
 
-def _store(path: Path, image: Image.Image, **options) -> None:
-    """Encode in memory, then write: Pillow's own writers overlook a full disk."""
+def _encoded(image: Image.Image, **options) -> memoryview:
+    """A file in memory: Pillow's own writers overlook a full disk."""
     encoded = io.BytesIO()
     image.save(encoded, **options)
+    return encoded.getbuffer()
+
+
+def _deep_png(stored: np.ndarray, scan: Scan) -> memoryview:
+    """A PNG of 16 bits, which Pillow cannot write: its side data around our compressed rows."""
+    height, width = stored.shape[:2]
+    options = scan.metadata | ({"icc_profile": scan.profile} if scan.profile else {})
+    plain, side = (
+        _encoded(Image.new("RGB", (1, 1)), format="PNG", **given).tobytes()
+        for given in ({}, options)
+    )
+    before, _, behind = side[33:].partition(plain[33:-12])  # around the pixels; 33: size, 12: end
+    encoded = io.BytesIO()
+    encoded.write(side[:8])
+    size = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    PngImagePlugin.putchunk(encoded, b"IHDR", size)
+    encoded.write(before)
+    packer, above = zlib.compressobj(3), np.zeros((1, 6 * width), np.uint8)
+    for first, last in strips(height, width):
+        rows = stored[first:last].astype(">u2").reshape(last - first, -1).view(np.uint8)
+        lines = np.full((last - first, 1 + 6 * width), 2, np.uint8)  # 2: less the row above
+        lines[:, 1:] = rows - np.concatenate([above, rows[:-1]])
+        PngImagePlugin.putchunk(encoded, b"IDAT", packer.compress(lines))
+        above = rows[-1:]
+    PngImagePlugin.putchunk(encoded, b"IDAT", packer.flush())
+    encoded.write(behind)
+    return encoded.getbuffer()
+
+
+def _deep_tiff(stored: np.ndarray, scan: Scan) -> memoryview:
+    """A TIFF of 16 bits, which Pillow cannot write."""
+    kinds, tags = scan.metadata["tiffinfo"].tagtype, dict(scan.metadata["tiffinfo"])
+    x, y, unit = (tags.pop(tag, None) for tag in (282, 283, 296))
+    counts = {tag: len(v) if isinstance(v, bytes | tuple) else 1 for tag, v in tags.items()}
+    encoded = io.BytesIO()
+    options = {
+        "extratags": [(tag, int(kinds[tag]), counts[tag], tags[tag], True) for tag in tags],
+        "resolution": (x, y) if x and y else None,
+    }
+    options |= {"resolutionunit": unit, "iccprofile": scan.profile} | DEEP_TIFF
+    tifffile.imwrite(encoded, stored, **options)
+    return encoded.getbuffer()
+
+
+DEEP_ENCODERS = {"PNG": _deep_png, "TIFF": _deep_tiff}
+
+
+def _store(path: Path, encoded: bytes | memoryview) -> None:
+    """Write an encoded file whole or not at all."""
     try:
         with paths.whole(path) as part:
-            size = part.write_bytes(encoded.getbuffer())
-            if not size == part.stat().st_size == len(encoded.getbuffer()):
+            size = part.write_bytes(encoded)
+            if not size == part.stat().st_size == len(encoded):
                 raise OSError(errno.ENOSPC, "written in part")
     except OSError as error:
         raise WriteError(f"could not be written: {decode.reason(error)}") from error
 
 
-def _losses(image: Image.Image) -> list[str]:
+def _losses(image: Image.Image, deep: bool) -> list[str]:
     args = image.tile[0].args if image.tile else ""
     raw = args if isinstance(args, str) else str(args[0])
     all_losses = {
         "its gamma was applied, and it is written as sRGB": decode.gamma(image),
-        "16 bits a channel were read, 8 are written": "16" in raw or image.mode.startswith("I"),
+        "16 bits a channel were read, 8 are written": not deep
+        and ("16" in raw or image.mode.startswith("I")),
         "black and white alone hold no color (scan it in shades of gray)": image.mode == "1",
         "it was CMYK and is written as RGB": image.mode == "CMYK",
         "transparent parts became white": image.has_transparency_data,

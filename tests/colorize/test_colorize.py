@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors
+import tifffile
 import torch
 from bad_photos import BAD
 from colorizer_samples import save_weights, scene
@@ -73,6 +74,21 @@ def test_an_album_is_colored_and_its_originals_stay(run, photos, tmp_path):
     colored = rgb2lab(np.asarray(Image.open(tmp_path / "colored" / "street.png")))
     assert np.abs(colored[..., 0] - gray[..., 0]).max() < 0.25
     assert np.hypot(colored[..., 1], colored[..., 2]).mean() > 5
+
+
+def test_a_gray_tiff_of_sixteen_bits_keeps_its_lightness_within_a_step(run, tmp_path):
+    gray = np.kron(scene().astype(np.uint16), np.ones((2, 2), np.uint16)) * 257
+    gray = (gray + np.arange(gray.size).reshape(gray.shape) % 256).clip(0, 65535).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "scan.tif", gray)
+    status, said, _ = run(tmp_path / "scan.tif", "--compare", "--uncertainty")
+    assert status == 0 and "16 bits" not in said
+    colored = tifffile.imread(tmp_path / "colored" / "scan.tif")
+    assert colored.dtype == np.uint16 and colored.shape == (*gray.shape, 3)
+    before, after = rgb2lab(np.dstack([gray] * 3) / 65535), rgb2lab(colored / 65535)
+    assert np.abs(after[..., 0] - before[..., 0]).max() < 0.002  # a step is up to 0.0017
+    assert np.hypot(after[..., 1], after[..., 2]).mean() > 5
+    pair = np.asarray(Image.open(tmp_path / "colored" / "scan_compare.jpg")).astype(int)
+    assert np.abs(pair[:, 240:] - colored // 257).mean() < 3
 
 
 def test_lightness_survives_jpeg_within_its_own_loss(run, photos, tmp_path):
