@@ -35,8 +35,10 @@ BACK = {
     8: lambda rgb: np.rot90(rgb, 3),
 }
 FORWARD = {6: 8, 8: 6}  # the orientations that BACK does not undo itself
-# The tags of a TIFF that describe the photo; the others describe how its bytes are stored.
-TIFF_TAGS = (269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 700, 33432, 33723)
+# The tags of a TIFF that describe the photo, and the types in which libtiff writes them; the others
+# describe how its bytes are stored.
+TIFF_TAGS = dict.fromkeys((269, 270, 271, 272, 285, 305, 306, 315, 316, 33432), {2})
+TIFF_TAGS |= {700: {1, 7}, 33723: {1, 7}, 274: {3, 4}, 282: {5}, 283: {5}, 296: {3, 4}}
 STORAGE_TAGS = {*range(254, 269), 273, 277, 278, 279, 280, 281, 284, 292, 293, 317, 318, 319, 320,
                 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 34675}  # fmt: skip
 DIRECTORIES = {34665, 34853, 40965}  # of EXIF, GPS and interoperability: libtiff writes none
@@ -202,15 +204,18 @@ def _deep_png(stored: np.ndarray, scan: Scan) -> memoryview:
 
 def _deep_tiff(stored: np.ndarray, scan: Scan) -> memoryview:
     """A TIFF of 16 bits, which Pillow cannot write."""
-    kinds, tags = scan.metadata["tiffinfo"].tagtype, dict(scan.metadata["tiffinfo"])
-    x, y, unit = (tags.pop(tag, None) for tag in (282, 283, 296))
-    counts = {tag: len(v) if isinstance(v, bytes | tuple) else 1 for tag, v in tags.items()}
+    tags = scan.metadata["tiffinfo"]
+    head = _encoded(Image.new("RGB", (1, 1)), format="TIFF", tiffinfo=tags).tobytes()
+    with tifffile.TiffFile(io.BytesIO(head)) as file:  # the tags as Pillow writes them
+        found = [tag for tag in file.pages[0].tags if tag.code in {*TIFF_TAGS} - {282, 283, 296}]
+    extra = [
+        (tag.code, tag.dtype, tag.count, head[tag.valueoffset :][: tag.valuebytecount], True)
+        for tag in found
+    ]
+    x, y = tags.get(282), tags.get(283)
+    options = {"resolution": (x, y) if x and y else None, "resolutionunit": tags.get(296)}
+    options |= {"extratags": extra, "iccprofile": scan.profile, "byteorder": "<"} | DEEP_TIFF
     encoded = io.BytesIO()
-    options = {
-        "extratags": [(tag, int(kinds[tag]), counts[tag], tags[tag], True) for tag in tags],
-        "resolution": (x, y) if x and y else None,
-    }
-    options |= {"resolutionunit": unit, "iccprofile": scan.profile} | DEEP_TIFF
     tifffile.imwrite(encoded, stored, **options)
     return encoded.getbuffer()
 
@@ -244,7 +249,7 @@ def _losses(image: Image.Image, deep: bool) -> list[str]:
     }
     losses = [text for text, holds in all_losses.items() if holds] + image.info.get("lost", [])
     if image.format == "TIFF":
-        left_out = {*image.tag_v2} - {*TIFF_TAGS} - STORAGE_TAGS
+        left_out = {*image.tag_v2} - _own_tags(image) - STORAGE_TAGS
         if left_out & DIRECTORIES:
             losses.append("EXIF and GPS details of a TIFF are left out")
         if left_out - DIRECTORIES:
@@ -253,11 +258,16 @@ def _losses(image: Image.Image, deep: bool) -> list[str]:
     return losses
 
 
+def _own_tags(tiff: Image.Image) -> set[int]:
+    kinds = tiff.tag_v2.tagtype
+    return {tag for tag in tiff.tag_v2 if kinds[tag] in TIFF_TAGS.get(tag, ())}
+
+
 def _metadata(image: Image.Image, format: str, exif: Image.Exif) -> dict:
     """EXIF, XMP, resolution and comments as options for Pillow's writer of the format."""
     if format == "TIFF":
         tags = TiffImagePlugin.ImageFileDirectory_v2()
-        for tag in {*TIFF_TAGS} & {*image.tag_v2}:
+        for tag in _own_tags(image):
             value = image.tag_v2[tag]
             # Pillow reads texts as Latin-1 and would write them as ASCII
             tags[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value

@@ -345,6 +345,18 @@ def test_a_photoshop_block_is_named(tmp_path):
     check_colored(tmp_path, data, "tags of a TIFF are left out: 34377")
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("tag", "type", "value"), [(33723, 4, (1, 2)), (270, 3, (7,))])
+def test_a_tag_of_an_unusual_type_is_named_and_does_not_cost_the_picture(
+    tmp_path, kind, tag, type, value
+):
+    path, extra = tmp_path / "odd.tif", [(tag, type, len(value), value, True)]
+    tifffile.imwrite(path, RAMP.astype(kind), metadata=None, extratags=extra)
+    scan = photo_files.read(decode.opened(path))
+    assert scan.losses == [f"tags of a TIFF are left out: {tag}"]
+    rewritten(tmp_path, scan, tinted(RAMP).astype(kind)).load()
+
+
 def test_a_bad_checksum_in_a_comment_costs_the_comment_alone(tmp_path):
     comment = bytearray(chunk(b"tEXt", b"Comment\0Elm Street"))
     comment[-1] ^= 1
