@@ -37,7 +37,7 @@ BACK = {
 FORWARD = {6: 8, 8: 6}  # the orientations that BACK does not undo itself
 # The tags of a TIFF that describe the photo, and the types in which libtiff writes them; the others
 # describe how its bytes are stored.
-TIFF_TAGS = dict.fromkeys((269, 270, 271, 272, 285, 305, 306, 315, 316, 33432), {2})
+TIFF_TAGS = dict.fromkeys((269, 270, 271, 272, 285, 305, 306, 315, 316, 33432), (2,))
 TIFF_TAGS |= {700: {1, 7}, 33723: {1, 7}, 274: {3, 4}, 282: {5}, 283: {5}, 296: {3, 4}}
 STORAGE_TAGS = {*range(254, 269), 273, 277, 278, 279, 280, 281, 284, 292, 293, 317, 318, 319, 320,
                 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 34675}  # fmt: skip
@@ -114,7 +114,10 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
         del metadata["exif"]
         orientation = 1
     if mark:
-        _add_mark(metadata, format, mark)
+        missing = _add_mark(metadata, format, mark)
+        losses += [
+            f"its {name} cannot hold the mark that colors were predicted" for name in missing
+        ]
     if format == "PNG" and "xmp" in metadata:  # Pillow writes it as a text
         text = metadata.pop("xmp").decode("utf-8", "replace")
         metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
@@ -294,20 +297,26 @@ def _without_thumbnail(exif: bytes) -> bytes:
     return exif if end + 4 > len(exif) else exif[:end] + bytes(4) + exif[end + 4 :]
 
 
-def _add_mark(metadata: dict, format: str, mark: str) -> None:
-    """Put the mark into options for Pillow's writer, beside what the photo says itself."""
+def _add_mark(metadata: dict, format: str, mark: str) -> list[str]:
+    """Put the mark into options for Pillow's writer, beside what the photo says itself.
+
+    Returns the parts that cannot hold it: a full segment of a JPEG, XMP in another encoding.
+    """
     if format == "TIFF":
         tags = metadata["tiffinfo"]
         tags[SOFTWARE] = _joined(tags.get(SOFTWARE), mark)
-        tags[XMP] = _with_source_type(tags.get(XMP, NEW_XMP))
-        return
+        tags[XMP] = xmp = _with_source_type(tags.get(XMP, NEW_XMP))
+        return [] if isinstance(xmp, bytes) and SOURCE in xmp else ["XMP"]
     own = metadata.get("exif", b"")
     exif = _with_software(own if len(own) > 14 else Image.Exif().tobytes(), mark)  # 14: its head
     xmp = _with_source_type(metadata.get("xmp", NEW_XMP))
-    if format != "JPEG" or len(exif) <= LONGEST_EXIF:
-        metadata["exif"] = exif
-    if format != "JPEG" or len(xmp) <= LONGEST_XMP:
-        metadata["xmp"] = xmp
+    missing = [] if SOURCE in xmp else ["XMP"]
+    for name, part, longest in (("EXIF", exif, LONGEST_EXIF), ("XMP", xmp, LONGEST_XMP)):
+        if format == "JPEG" and len(part) > longest:
+            missing.append(name)
+        else:
+            metadata[name.lower()] = part
+    return missing
 
 
 def _joined(software: bytes | None, mark: str) -> bytes:

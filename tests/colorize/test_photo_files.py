@@ -466,13 +466,25 @@ def test_a_mark_moves_no_byte_of_exif_that_others_point_to(tmp_path, endian):
     assert b"maker's note" in again.getexif().get_ifd(ExifTags.IFD.Exif)[37500]
 
 
-def test_metadata_that_fill_a_jpeg_segment_stay_without_a_mark(tmp_path):
+def test_metadata_that_fill_a_jpeg_segment_stay_without_a_mark_which_is_named(tmp_path):
     long = exif(1)
     long[270] = "x" * 65_400
     own = (OWN_XMP % "").encode()
     own += b" " * (65_504 - len(own))
-    again = rewritten(tmp_path, saved(tmp_path / "p.jpg", photo(1), MARK, exif=long, xmp=own))
+    scan = saved(tmp_path / "p.jpg", photo(1), MARK, exif=long, xmp=own)
+    again = rewritten(tmp_path, scan)
     assert again.getexif()[270] == long[270] and again.info["xmp"] == own
+    cannot = "cannot hold the mark that colors were predicted"
+    assert scan.losses == [f"its EXIF {cannot}", f"its XMP {cannot}"]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF"])
+def test_xmp_in_another_encoding_stays_without_a_mark_which_is_named(tmp_path, format):
+    own = (OWN_XMP % "").encode("utf-16")
+    said = {"tiffinfo": {700: own}} if format == "TIFF" else {"xmp": own}
+    scan = saved(tmp_path / "photo", photo(1), MARK, format=format, **said)
+    assert rewritten(tmp_path, scan).info["xmp"] == own
+    assert scan.losses == ["its XMP cannot hold the mark that colors were predicted"]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
