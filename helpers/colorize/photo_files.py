@@ -22,7 +22,7 @@ from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 from .. import paths
 from ..photos import decode
 from ..photos.decode import ORIENTATION
-from .coloring import strips
+from .coloring import Painted, strips
 
 # What turns the array of an upright photo back to its EXIF orientation, without a copy.
 BACK = {
@@ -56,9 +56,10 @@ NEW_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 </rdf:RDF>
 </x:xmpmeta>"""
+READ = 2**20  # pixels that are converted at a time
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
-    "PNG": {"compress_level": 3},
+    "PNG": {"compress_level": 3},  # of one with a profile of its own; see `_png`
     "WEBP": {"quality": 95, "method": 2},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
@@ -122,24 +123,40 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
         text = metadata.pop("xmp").decode("utf-8", "replace")
         metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
     turned = 1 if format == "TIFF" else exif.get(ORIENTATION, 1)
-    rgb = _upright(decode.srgb(image), turned)
-    gray = _stored(decode.deep_gray(image), FORWARD.get(turned, turned)) if deep else None
+    rgb = _upright(image, turned)
+    gray = _filled(image, turned, (), np.uint16, decode.deep_gray) if deep else None
     return Scan(rgb, format, orientation, profile, metadata, losses, mark, gray)
 
 
-def _stored(rgb: np.ndarray, orientation: int) -> np.ndarray:
+def stored(picture: np.ndarray, orientation: int) -> np.ndarray:
     """A view of an upright picture (H x W [x 3]) as a file with this EXIF orientation stores it."""
-    return BACK[orientation](rgb) if orientation in BACK else rgb
+    return BACK[orientation](picture) if orientation in BACK else picture
 
 
 def _upright(image: Image.Image, orientation: int) -> np.ndarray:
-    """The pixels of a stored RGB picture, upright; in strips, since Pillow makes two copies."""
+    """sRGB (H x W x 3, uint8) of an opened picture, upright; gray is a view of one channel."""
+    profile = image.info.get("icc_profile")
+    space, change = (decode.transform(image.mode, profile) if profile else None) or (None, None)
+    one = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+    if change and (space == "L") != one:  # strips might differ in whether they are gray
+        return _filled(decode.srgb(image), orientation, (3,), np.uint8, np.asarray)
+    if not one:
+        return _filled(image, orientation, (3,), np.uint8, decode.srgb)
+    gray = _filled(image, orientation, (), np.uint8, lambda strip: decode.srgb(strip).getchannel(0))
+    return np.broadcast_to(gray[..., None], (*gray.shape, 3))
+
+
+def _filled(image: Image.Image, orientation: int, channels: tuple, dtype, converted) -> np.ndarray:
+    """An upright array, filled in strips with `converted(strip)`: a whole copy takes memory."""
+    image.load()
     width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
-    rgb = np.empty((height, width, 3), np.uint8)
-    stored = _stored(rgb, orientation)
-    for first, last in strips(image.height, image.width):
-        stored[first:last] = np.asarray(image.crop((0, first, image.width, last)))
-    return rgb
+    upright = np.empty((height, width, *channels), dtype)
+    rows = stored(upright, orientation)
+    for first, last in strips(image.height, image.width, READ):
+        strip = image.crop((0, first, image.width, last))
+        strip.format = image.format
+        rows[first:last] = np.asarray(converted(strip))
+    return upright
 
 
 def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
@@ -148,16 +165,24 @@ def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
     uint16 is possible where `scan.deep` is. JPEG and WebP are lossy: quality 95, JPEG with chroma
     at full size. Raises WriteError.
     """
-    stored = _stored(rgb, scan.orientation)
-    if rgb.dtype == np.uint16:
-        _store(path, DEEP_ENCODERS[scan.format](stored, scan))
+    write_stored(path, stored(rgb, scan.orientation), scan)
+
+
+def write_stored(path: Path, rows: np.ndarray | Painted, scan: Scan) -> None:
+    """Like `write`, for a picture as the file stores it (`stored`), which is read in strips."""
+    own = scan.profile and not _is_srgb(scan.profile)
+    if scan.format == "PNG" and not own:
+        _store(path, _png(rows, scan))
         return
-    image = Image.new("RGB", stored.shape[1::-1])
-    for first, last in strips(*stored.shape[:2]):
-        image.paste(Image.fromarray(stored[first:last]), (0, first))
-    if scan.profile and not _is_srgb(scan.profile):
-        own = ImageCms.ImageCmsProfile(io.BytesIO(scan.profile))
-        ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), own, inPlace=True)
+    if rows.dtype == np.uint16:
+        _store(path, _deep_tiff(rows, scan))
+        return
+    image = Image.new("RGB", rows.shape[1::-1])
+    for first, last in strips(*rows.shape[:2]):
+        image.paste(Image.fromarray(rows[first:last]), (0, first))
+    if own:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(scan.profile))
+        ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), profile, inPlace=True)
     options = OPTIONS[scan.format] | scan.metadata
     if scan.profile:
         options["icc_profile"] = scan.profile
@@ -179,24 +204,28 @@ def _encoded(image: Image.Image, **options) -> memoryview:
     return encoded.getbuffer()
 
 
-def _deep_png(stored: np.ndarray, scan: Scan) -> memoryview:
-    """A PNG of 16 bits, which Pillow cannot write: its side data around our compressed rows."""
-    height, width = stored.shape[:2]
+def _png(pixels: np.ndarray | Painted, scan: Scan) -> memoryview:
+    """A PNG of 8 or 16 bits: the side data that Pillow writes, around rows compressed here.
+
+    Pillow cannot write color of 16 bits, and needs the whole picture in memory.
+    """
+    height, width = pixels.shape[:2]
     options = scan.metadata | ({"icc_profile": scan.profile} if scan.profile else {})
     plain, side = (
         _encoded(Image.new("RGB", (1, 1)), format="PNG", **given).tobytes()
         for given in ({}, options)
     )
     before, _, behind = side[33:].partition(plain[33:-12])  # around the pixels; 33: size, 12: end
-    encoded = io.BytesIO()
+    encoded, size = io.BytesIO(), pixels.dtype.itemsize
     encoded.write(side[:8])
-    size = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    PngImagePlugin.putchunk(encoded, b"IHDR", size)
+    header = struct.pack(">IIBBBBB", width, height, 8 * size, 2, 0, 0, 0)
+    PngImagePlugin.putchunk(encoded, b"IHDR", header)
     encoded.write(before)
-    packer, above = zlib.compressobj(3), np.zeros((1, 6 * width), np.uint8)
+    packer, above = zlib.compressobj(3), np.zeros((1, 3 * width * size), np.uint8)
     for first, last in strips(height, width):
-        rows = stored[first:last].astype(">u2").reshape(last - first, -1).view(np.uint8)
-        lines = np.full((last - first, 1 + 6 * width), 2, np.uint8)  # 2: less the row above
+        values = pixels[first:last].astype(f">u{size}")
+        rows = values.reshape(last - first, -1).view(np.uint8)
+        lines = np.full((last - first, 1 + rows.shape[1]), 2, np.uint8)  # 2: less the row above
         lines[:, 1:] = rows - np.concatenate([above, rows[:-1]])
         PngImagePlugin.putchunk(encoded, b"IDAT", packer.compress(lines))
         above = rows[-1:]
@@ -205,7 +234,7 @@ def _deep_png(stored: np.ndarray, scan: Scan) -> memoryview:
     return encoded.getbuffer()
 
 
-def _deep_tiff(stored: np.ndarray, scan: Scan) -> memoryview:
+def _deep_tiff(pixels: np.ndarray | Painted, scan: Scan) -> memoryview:
     """A TIFF of 16 bits, which Pillow cannot write."""
     tags = scan.metadata["tiffinfo"]
     head = _encoded(Image.new("RGB", (1, 1)), format="TIFF", tiffinfo=tags).tobytes()
@@ -219,11 +248,10 @@ def _deep_tiff(stored: np.ndarray, scan: Scan) -> memoryview:
     options = {"resolution": (x, y) if x and y else None, "resolutionunit": tags.get(296)}
     options |= {"extratags": extra, "iccprofile": scan.profile, "byteorder": "<"} | DEEP_TIFF
     encoded = io.BytesIO()
-    tifffile.imwrite(encoded, stored, **options)
+    parts = [*strips(*pixels.shape[:2])]
+    options |= {"shape": pixels.shape, "dtype": np.uint16, "rowsperstrip": parts[0][1]}
+    tifffile.imwrite(encoded, (pixels[first:last] for first, last in parts), **options)
     return encoded.getbuffer()
-
-
-DEEP_ENCODERS = {"PNG": _deep_png, "TIFF": _deep_tiff}
 
 
 def _store(path: Path, encoded: bytes | memoryview) -> None:
