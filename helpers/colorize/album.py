@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..photos import decode, pool, sources
 from . import judged, photo_files
-from .coloring import Colorizer
+from .coloring import Colorizer, Painted
 
 ROOM = 50_000_000  # pixels in memory at a time, over all photos; a larger photo is done alone
 SIDE_BY_SIDE = 1600  # pixels: the longer side of each half of a comparison, and of a map
@@ -119,31 +118,29 @@ def color_photo(
 
 def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
     kind = judged.kind(scan.rgb)
-    chroma, bits, unsure = colorizer.predict(scan.rgb)
-    painted = colorizer.paint(scan.rgb, chroma)
-    errors = judged.errors(painted, scan.rgb) if kind == "color" else {}
-    _write_pictures(job, scan, painted, bits, colorizer)
-    scan.rgb = painted  # the gray pixels would take memory while a file is encoded
-    if "colored" in job.targets:
-        photo_files.write(job.targets["colored"], painted, scan)
-    losses = tuple(scan.losses)
-    return Done(job.photo, kind=kind, errors=errors, losses=losses, unsure=unsure)
-
-
-def _write_pictures(
-    job: Job, scan: photo_files.Scan, painted, bits: Tensor, colorizer: Colorizer
-) -> None:
+    picture = scan.rgb if scan.deep is None else scan.deep
+    chroma, bits, unsure = colorizer.predict(picture)
     small = judged.shrunk(scan.rgb, SIDE_BY_SIDE)
+    inside = _scaled(colorizer.inside(picture), picture, small)
+    errors = {}
+    if kind == "color" or "compare" in job.targets:
+        painted = colorizer.paint(small, chroma, inside)
+        errors = judged.errors(painted, small) if kind == "color" else {}
     if "compare" in job.targets:
         gray = colorizer.gray_version(small)[..., None].repeat(3, axis=-1)
-        pair = np.concatenate([gray, judged.shrunk(painted, SIDE_BY_SIDE)], axis=1)
+        pair = np.concatenate([gray, painted], axis=1)
         photo_files.write_picture(job.targets["compare"], pair, scan.mark)
     if "uncertainty" in job.targets:
-        most = math.log2(len(colorizer.model.centers))
-        inside = _scaled(colorizer.inside(scan.rgb), scan.rgb, small)
-        share = colorizer.spread(bits, small, inside) / most
+        share = colorizer.spread(bits, small, inside) / math.log2(len(colorizer.model.centers))
         shades = (share.clip(0, 1) * 255).round().astype(np.uint8)
         photo_files.write_picture(job.targets["uncertainty"], shades)
+    if "colored" in job.targets:  # in the order of its rows, so that none need wait in memory
+        planes = photo_files.stored(chroma[0].permute(1, 2, 0).cpu().numpy(), scan.orientation)
+        chroma = torch.tensor(planes.copy(), device=chroma.device).permute(2, 0, 1)[None]
+        painted = Painted(colorizer, photo_files.stored(picture, scan.orientation), chroma)
+        photo_files.write_stored(job.targets["colored"], painted, scan)
+    losses = tuple(scan.losses)
+    return Done(job.photo, kind=kind, errors=errors, losses=losses, unsure=unsure)
 
 
 def _scaled(parts: tuple[slice, slice], rgb, small) -> tuple[slice, slice]:

@@ -96,10 +96,10 @@ class Colorizer:
     def colorize(self, picture: np.ndarray | Image.Image) -> np.ndarray:
         """Return the picture in color: H x W x 3, sRGB.
 
-        picture: H x W or H x W x 3, uint8 (0..255) or floats (0..1), or a Pillow picture, which
-        is converted to 8-bit sRGB. Only the gray version of a color picture is used. uint8 gives
-        uint8; floats give float32 in 0..1. Every pixel keeps its lightness L, up to the rounding
-        of the result.
+        picture: H x W or H x W x 3, uint8 (0..255), uint16 (0..65535) or floats (0..1), or a Pillow
+        picture, which is converted to 8-bit sRGB. Only the gray version of a color picture is used.
+        Whole numbers give their own type; floats give float32 in 0..1. Every pixel keeps its
+        lightness L, up to the rounding of the result.
         Raises ValueError for another shape, type or range.
         """
         chroma, *_ = self.predict(picture)
@@ -165,27 +165,18 @@ class Colorizer:
         logs = street_unet.posterior(self.model, self._lightness(gray, *size))
         return F.interpolate(logs, size=low, mode="bilinear", antialias=True)
 
-    @torch.inference_mode()
-    def paint(self, picture: np.ndarray, chroma: Tensor) -> np.ndarray:
-        """Return the picture (as for `colorize`) with the chroma of `predict`."""
-        picture = checked(picture)
-        height, width = picture.shape[:2]
-        eight_bits = picture.dtype == np.uint8
-        painted = np.empty((height, width, 3), np.uint8 if eight_bits else np.float32)
-        rows, columns = self.inside(picture)
-        size = rows.stop - rows.start, columns.stop - columns.start
-        for first, last in strips(height, width):
-            luminance = recolor.luminance(recolor.as_tensor(picture[first:last], self.device))
-            ab = luminance.new_zeros(2, *luminance.shape)
-            top, bottom = max(first, rows.start), min(last, rows.stop)
-            if top < bottom:
-                own = slice(top - first, bottom - first)
-                place = top - rows.start, bottom - rows.start
-                ab[:, own, columns] = edges.bilinear_rows(chroma, *place, *size)[0]
-            channels = recolor.with_ab(luminance, *ab)
-            channels = [recolor.encoded(channel, eight_bits) for channel in channels]
-            painted[first:last] = torch.stack(channels, dim=-1).cpu().numpy()
-        return painted
+    def paint(
+        self, picture: np.ndarray, chroma: Tensor, inside: tuple[slice, slice] | None = None
+    ) -> np.ndarray:
+        """Return the picture (as for `colorize`) with the chroma of `predict`.
+
+        inside: rows and columns within the border, if they are known.
+        """
+        painted = Painted(self, picture, chroma, inside)
+        rgb = np.empty(painted.shape, painted.dtype)
+        for first, last in strips(*rgb.shape[:2]):
+            rgb[first:last] = painted[first:last]
+        return rgb
 
     def gray_version(self, picture: np.ndarray) -> np.ndarray:
         """Return the gray picture (H x W, uint8) of equal lightness: the network sees only this."""
@@ -203,6 +194,43 @@ class Colorizer:
         """L / 100 (1 x 1 x height x width) of a gray picture (uint8), resized."""
         luminance = recolor.luminance(recolor.as_tensor(sized(gray, height, width), self.device))
         return (recolor.lightness(luminance) / 100).clamp(0, 1)[None, None]
+
+
+class Painted:
+    """The picture that `Colorizer.paint` returns, each row of which is painted when it is read.
+
+    Only slices of rows can be read: `painted[first:last]`.
+    """
+
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        picture: np.ndarray,
+        chroma: Tensor,
+        inside: tuple[slice, slice] | None = None,
+    ):
+        self.picture, self.chroma, self.device = checked(picture), chroma, colorizer.device
+        self.inside = inside or colorizer.inside(self.picture)
+        own = self.picture.dtype
+        self.dtype = own if own in (np.uint8, np.uint16) else np.dtype(np.float32)
+        self.shape = (*self.picture.shape[:2], 3)
+
+    @torch.inference_mode()
+    def __getitem__(self, part: slice) -> np.ndarray:
+        first, last, _ = part.indices(self.shape[0])
+        rows, columns = self.inside
+        luminance = recolor.luminance(recolor.as_tensor(self.picture[first:last], self.device))
+        ab = luminance.new_zeros(2, *luminance.shape)
+        top, bottom = max(first, rows.start), min(last, rows.stop)
+        if top < bottom:
+            size = rows.stop - rows.start, columns.stop - columns.start
+            place = top - rows.start, bottom - rows.start
+            own = edges.bilinear_rows(self.chroma, *place, *size)[0]
+            ab[:, top - first : bottom - first, columns] = own
+        channels = recolor.with_ab(luminance, *ab)
+        channels = [recolor.encoded(c, self.dtype == np.uint8) for c in channels]
+        rgb = torch.stack(channels, dim=-1).cpu().numpy()
+        return np.rint(rgb * 65535).astype(np.uint16) if self.dtype == np.uint16 else rgb
 
 
 def sized(gray: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -224,12 +252,11 @@ def checked(picture: np.ndarray | Image.Image) -> np.ndarray:
         raise ValueError("a picture must have at least one pixel")
     if picture.ndim == 3 and all(np.array_equal(picture[..., 0], picture[..., i]) for i in (1, 2)):
         picture = np.ascontiguousarray(picture[..., 0])
-    if picture.dtype == np.uint8:
+    if picture.dtype in (np.uint8, np.uint16):
         return picture
     if not np.issubdtype(picture.dtype, np.floating):
         raise ValueError(
-            f"a picture of {picture.dtype}: give 8 bits (uint8) or floats in 0..1 "
-            "(16 bits: divide by 65535)"
+            f"a picture of {picture.dtype}: give 8 bits (uint8), 16 bits (uint16) or floats in 0..1"
         )
     if not (picture.min() >= 0 and picture.max() <= 1):  # also true for NaN
         raise ValueError("floats must lie in 0..1: divide values of 0..255 by 255")
@@ -246,8 +273,8 @@ def network_size(height: int, width: int, scale: float = 1) -> tuple[int, int]:
     return tuple(min(most, max(LEAST_SIDE, round(side * scale))) for side in (height, width))
 
 
-def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """First and last row (excluded) of strips of about STRIP pixels."""
-    rows = max(1, STRIP // width)
+def strips(height: int, width: int, pixels: int = STRIP) -> Iterator[tuple[int, int]]:
+    """First and last row (excluded) of strips of about so many pixels."""
+    rows = max(1, pixels // width)
     for first in range(0, height, rows):
         yield first, min(height, first + rows)

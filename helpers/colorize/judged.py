@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import skimage.color  # loads its parts when they are used
-from PIL import Image
 
 from .. import color
 from ..photos import decode
 from . import photo_files
+from .scans import shrunk
 
 if TYPE_CHECKING:
     from .coloring import Colorizer
@@ -34,16 +34,6 @@ class Example:
     ratio: float
 
 
-def shrunk(pixels: np.ndarray, longest: int = LOOK) -> np.ndarray:
-    """A copy of a picture (uint8, or H x W floats), its longer side at most `longest` pixels."""
-    if pixels.ndim == 3:  # of three channels at once Pillow would keep a copy with four
-        return np.dstack([shrunk(channel, longest) for channel in np.moveaxis(pixels, -1, 0)])
-    height, width = pixels.shape
-    scale = min(1, longest / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-
-
 def kind(rgb: np.ndarray) -> str:
     """Return `gray`, `toned` or `color` for a picture (H x W x 3, uint8).
 
@@ -51,7 +41,7 @@ def kind(rgb: np.ndarray) -> str:
     slow changes over the print, such as stains and fading. Grain and scanner noise average out in
     the small copy on which this is judged.
     """
-    small = shrunk(rgb)
+    small = shrunk(rgb, LOOK)
     if (small == small[..., :1]).all():
         return "gray"
     lightness, ab = color.split_lab(small)
@@ -80,7 +70,7 @@ def errors(rgb: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     delta_e: mean CIEDE2000; rmse: of ab, per channel; delta_e_gray and rmse_gray: the same for
     the ground truth without its color.
     """
-    lab, true_lab = (np.dstack(color.split_lab(shrunk(picture))) for picture in (rgb, truth))
+    lab, true_lab = (np.dstack(color.split_lab(shrunk(picture, LOOK))) for picture in (rgb, truth))
     gray = true_lab * [1, 0, 0]
     return {
         "delta_e": float(skimage.color.deltaE_ciede2000(true_lab, lab).mean()),

@@ -1,9 +1,9 @@
 """Reads a photo file and writes its colored version with everything else that the file said.
 
-The pixels are upright 8-bit sRGB, as `decode` returns them. The new file has the format, EXIF,
-XMP, comments, resolution, orientation (stored as before, with its tag) and color profile of the
-old one. `Scan.losses` names what cannot be kept. A mark in EXIF and XMP says that the colors were
-predicted.
+The pixels are upright 8-bit sRGB, as `decode` returns them; those of a gray PNG or TIFF of 16 bits
+also have 16 bits. The new file has the format, EXIF, XMP, comments, resolution, orientation (stored
+as before, with its tag) and color profile of the old one. `Scan.losses` names what cannot be kept.
+A mark in EXIF and XMP says that the colors were predicted.
 """
 
 import errno
@@ -11,16 +11,18 @@ import hashlib
 import io
 import re
 import struct
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from .. import paths
 from ..photos import decode
 from ..photos.decode import ORIENTATION
-from .coloring import strips
+from .coloring import Painted, strips
 
 # What turns the array of an upright photo back to its EXIF orientation, without a copy.
 BACK = {
@@ -32,8 +34,11 @@ BACK = {
     7: lambda rgb: np.rot90(rgb, 2).swapaxes(0, 1),
     8: lambda rgb: np.rot90(rgb, 3),
 }
-# The tags of a TIFF that describe the photo; the others describe how its bytes are stored.
-TIFF_TAGS = (269, 270, 271, 272, 274, 282, 283, 285, 296, 305, 306, 315, 316, 700, 33432, 33723)
+FORWARD = {6: 8, 8: 6}  # the orientations that BACK does not undo itself
+# The tags of a TIFF that describe the photo, and the types in which libtiff writes them; the others
+# describe how its bytes are stored.
+TIFF_TAGS = dict.fromkeys((269, 270, 271, 272, 285, 305, 306, 315, 316, 33432), (2,))
+TIFF_TAGS |= {700: {1, 7}, 33723: {1, 7}, 274: {3, 4}, 282: {5}, 283: {5}, 296: {3, 4}}
 STORAGE_TAGS = {*range(254, 269), 273, 277, 278, 279, 280, 281, 284, 292, 293, 317, 318, 319, 320,
                 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 34675}  # fmt: skip
 DIRECTORIES = {34665, 34853, 40965}  # of EXIF, GPS and interoperability: libtiff writes none
@@ -51,12 +56,15 @@ NEW_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 </rdf:RDF>
 </x:xmpmeta>"""
+READ = 2**20  # pixels that are converted at a time
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
-    "PNG": {"compress_level": 3},
+    "PNG": {"compress_level": 3},  # of one with a profile of its own; see `_png`
     "WEBP": {"quality": 95, "method": 2},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
+DEEP_TIFF = {"photometric": "rgb", "compression": "adobe_deflate", "predictor": True}
+DEEP_TIFF |= {"metadata": None, "software": False}  # the tags are all ours
 
 
 class WriteError(Exception):
@@ -74,6 +82,7 @@ class Scan:
     metadata: dict  # options for Pillow's writer of this format
     losses: list[str] = field(default_factory=list)
     mark: str | None = None  # see `mark_of`
+    deep: np.ndarray | None = None  # H x W, uint16, sRGB, upright: a gray PNG or TIFF of 16 bits
 
 
 def mark_of(weights: Path) -> str:
@@ -89,7 +98,8 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     """
     format = "JPEG" if image.format == "MPO" else image.format
     exif = decode.exif(image)
-    losses = _losses(image)
+    deep = format in ("PNG", "TIFF") and decode.is_deep(image)
+    losses = _losses(image, deep)
     profile = image.info.get("icc_profile")
     if profile:
         if decode.transform(image.mode, profile) is None:
@@ -105,45 +115,78 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
         del metadata["exif"]
         orientation = 1
     if mark:
-        _add_mark(metadata, format, mark)
+        missing = _add_mark(metadata, format, mark)
+        losses += [
+            f"its {name} cannot hold the mark that colors were predicted" for name in missing
+        ]
     if format == "PNG" and "xmp" in metadata:  # Pillow writes it as a text
         text = metadata.pop("xmp").decode("utf-8", "replace")
         metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
-    rgb = _upright(decode.srgb(image), 1 if format == "TIFF" else exif.get(ORIENTATION, 1))
-    return Scan(rgb, format, orientation, profile, metadata, losses, mark)
+    turned = 1 if format == "TIFF" else exif.get(ORIENTATION, 1)
+    rgb = _upright(image, turned)
+    gray = _filled(image, turned, (), np.uint16, decode.deep_gray) if deep else None
+    return Scan(rgb, format, orientation, profile, metadata, losses, mark, gray)
 
 
-def _stored(rgb: np.ndarray, orientation: int) -> np.ndarray:
-    """A view of an upright picture (H x W x 3) as a file with this EXIF orientation stores it."""
-    return BACK[orientation](rgb) if orientation in BACK else rgb
+def stored(picture: np.ndarray, orientation: int) -> np.ndarray:
+    """A view of an upright picture (H x W [x 3]) as a file with this EXIF orientation stores it."""
+    return BACK[orientation](picture) if orientation in BACK else picture
 
 
 def _upright(image: Image.Image, orientation: int) -> np.ndarray:
-    """The pixels of a stored RGB picture, upright; in strips, since Pillow makes two copies."""
+    """sRGB (H x W x 3, uint8) of an opened picture, upright; gray is a view of one channel."""
+    profile = image.info.get("icc_profile")
+    space, change = (decode.transform(image.mode, profile) if profile else None) or (None, None)
+    one = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+    if change and (space == "L") != one:  # strips might differ in whether they are gray
+        return _filled(decode.srgb(image), orientation, (3,), np.uint8, np.asarray)
+    if not one:
+        return _filled(image, orientation, (3,), np.uint8, decode.srgb)
+    gray = _filled(image, orientation, (), np.uint8, lambda strip: decode.srgb(strip).getchannel(0))
+    return np.broadcast_to(gray[..., None], (*gray.shape, 3))
+
+
+def _filled(image: Image.Image, orientation: int, channels: tuple, dtype, converted) -> np.ndarray:
+    """An upright array, filled in strips with `converted(strip)`: a whole copy takes memory."""
+    image.load()
     width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
-    rgb = np.empty((height, width, 3), np.uint8)
-    stored = _stored(rgb, orientation)
-    for first, last in strips(image.height, image.width):
-        stored[first:last] = np.asarray(image.crop((0, first, image.width, last)))
-    return rgb
+    upright = np.empty((height, width, *channels), dtype)
+    rows = stored(upright, orientation)
+    for first, last in strips(image.height, image.width, READ):
+        strip = image.crop((0, first, image.width, last))
+        strip.format = image.format
+        rows[first:last] = np.asarray(converted(strip))
+    return upright
 
 
 def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
     """Write a picture (H x W x 3, uint8, sRGB, upright) as a file like that of `scan`.
 
-    JPEG and WebP are lossy: quality 95, JPEG with chroma at full size. Raises WriteError.
+    uint16 is possible where `scan.deep` is. JPEG and WebP are lossy: quality 95, JPEG with chroma
+    at full size. Raises WriteError.
     """
-    stored = _stored(rgb, scan.orientation)
-    image = Image.new("RGB", stored.shape[1::-1])
-    for first, last in strips(*stored.shape[:2]):
-        image.paste(Image.fromarray(stored[first:last]), (0, first))
-    if scan.profile and not _is_srgb(scan.profile):
-        own = ImageCms.ImageCmsProfile(io.BytesIO(scan.profile))
-        ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), own, inPlace=True)
+    write_stored(path, stored(rgb, scan.orientation), scan)
+
+
+def write_stored(path: Path, rows: np.ndarray | Painted, scan: Scan) -> None:
+    """Like `write`, for a picture as the file stores it (`stored`), which is read in strips."""
+    own = scan.profile and not _is_srgb(scan.profile)
+    if scan.format == "PNG" and not own:
+        _store(path, _png(rows, scan))
+        return
+    if rows.dtype == np.uint16:
+        _store(path, _deep_tiff(rows, scan))
+        return
+    image = Image.new("RGB", rows.shape[1::-1])
+    for first, last in strips(*rows.shape[:2]):
+        image.paste(Image.fromarray(rows[first:last]), (0, first))
+    if own:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(scan.profile))
+        ImageCms.profileToProfile(image, ImageCms.createProfile("sRGB"), profile, inPlace=True)
     options = OPTIONS[scan.format] | scan.metadata
     if scan.profile:
         options["icc_profile"] = scan.profile
-    _store(path, image, format=scan.format, **options)
+    _store(path, _encoded(image, format=scan.format, **options))
 
 
 def write_picture(path: Path, pixels: np.ndarray, mark: str | None = None) -> None:
@@ -151,28 +194,84 @@ def write_picture(path: Path, pixels: np.ndarray, mark: str | None = None) -> No
     format, metadata = Image.registered_extensions()[path.suffix], {}
     if mark:
         _add_mark(metadata, format, mark)
-    _store(path, Image.fromarray(pixels), format=format, quality=92, **metadata)
+    _store(path, _encoded(Image.fromarray(pixels), format=format, quality=92, **metadata))
 
 
-def _store(path: Path, image: Image.Image, **options) -> None:
-    """Encode in memory, then write: Pillow's own writers overlook a full disk."""
+def _encoded(image: Image.Image, **options) -> memoryview:
+    """A file in memory: Pillow's own writers overlook a full disk."""
     encoded = io.BytesIO()
     image.save(encoded, **options)
+    return encoded.getbuffer()
+
+
+def _png(pixels: np.ndarray | Painted, scan: Scan) -> memoryview:
+    """A PNG of 8 or 16 bits: the side data that Pillow writes, around rows compressed here.
+
+    Pillow cannot write color of 16 bits, and needs the whole picture in memory.
+    """
+    height, width = pixels.shape[:2]
+    options = scan.metadata | ({"icc_profile": scan.profile} if scan.profile else {})
+    plain, side = (
+        _encoded(Image.new("RGB", (1, 1)), format="PNG", **given).tobytes()
+        for given in ({}, options)
+    )
+    before, _, behind = side[33:].partition(plain[33:-12])  # around the pixels; 33: size, 12: end
+    encoded, size = io.BytesIO(), pixels.dtype.itemsize
+    encoded.write(side[:8])
+    header = struct.pack(">IIBBBBB", width, height, 8 * size, 2, 0, 0, 0)
+    PngImagePlugin.putchunk(encoded, b"IHDR", header)
+    encoded.write(before)
+    packer, above = zlib.compressobj(3), np.zeros((1, 3 * width * size), np.uint8)
+    for first, last in strips(height, width):
+        values = pixels[first:last].astype(f">u{size}")
+        rows = values.reshape(last - first, -1).view(np.uint8)
+        lines = np.full((last - first, 1 + rows.shape[1]), 2, np.uint8)  # 2: less the row above
+        lines[:, 1:] = rows - np.concatenate([above, rows[:-1]])
+        PngImagePlugin.putchunk(encoded, b"IDAT", packer.compress(lines))
+        above = rows[-1:]
+    PngImagePlugin.putchunk(encoded, b"IDAT", packer.flush())
+    encoded.write(behind)
+    return encoded.getbuffer()
+
+
+def _deep_tiff(pixels: np.ndarray | Painted, scan: Scan) -> memoryview:
+    """A TIFF of 16 bits, which Pillow cannot write."""
+    tags = scan.metadata["tiffinfo"]
+    head = _encoded(Image.new("RGB", (1, 1)), format="TIFF", tiffinfo=tags).tobytes()
+    with tifffile.TiffFile(io.BytesIO(head)) as file:  # the tags as Pillow writes them
+        found = [tag for tag in file.pages[0].tags if tag.code in {*TIFF_TAGS} - {282, 283, 296}]
+    extra = [
+        (tag.code, tag.dtype, tag.count, head[tag.valueoffset :][: tag.valuebytecount], True)
+        for tag in found
+    ]
+    x, y = tags.get(282), tags.get(283)
+    options = {"resolution": (x, y) if x and y else None, "resolutionunit": tags.get(296)}
+    options |= {"extratags": extra, "iccprofile": scan.profile, "byteorder": "<"} | DEEP_TIFF
+    encoded = io.BytesIO()
+    parts = [*strips(*pixels.shape[:2])]
+    options |= {"shape": pixels.shape, "dtype": np.uint16, "rowsperstrip": parts[0][1]}
+    tifffile.imwrite(encoded, (pixels[first:last] for first, last in parts), **options)
+    return encoded.getbuffer()
+
+
+def _store(path: Path, encoded: bytes | memoryview) -> None:
+    """Write an encoded file whole or not at all."""
     try:
         with paths.whole(path) as part:
-            size = part.write_bytes(encoded.getbuffer())
-            if not size == part.stat().st_size == len(encoded.getbuffer()):
+            size = part.write_bytes(encoded)
+            if not size == part.stat().st_size == len(encoded):
                 raise OSError(errno.ENOSPC, "written in part")
     except OSError as error:
         raise WriteError(f"could not be written: {decode.reason(error)}") from error
 
 
-def _losses(image: Image.Image) -> list[str]:
+def _losses(image: Image.Image, deep: bool) -> list[str]:
     args = image.tile[0].args if image.tile else ""
     raw = args if isinstance(args, str) else str(args[0])
     all_losses = {
         "its gamma was applied, and it is written as sRGB": decode.gamma(image),
-        "16 bits a channel were read, 8 are written": "16" in raw or image.mode.startswith("I"),
+        "16 bits a channel were read, 8 are written": not deep
+        and ("16" in raw or image.mode.startswith("I")),
         "black and white alone hold no color (scan it in shades of gray)": image.mode == "1",
         "it was CMYK and is written as RGB": image.mode == "CMYK",
         "transparent parts became white": image.has_transparency_data,
@@ -181,7 +280,7 @@ def _losses(image: Image.Image) -> list[str]:
     }
     losses = [text for text, holds in all_losses.items() if holds] + image.info.get("lost", [])
     if image.format == "TIFF":
-        left_out = {*image.tag_v2} - {*TIFF_TAGS} - STORAGE_TAGS
+        left_out = {*image.tag_v2} - _own_tags(image) - STORAGE_TAGS
         if left_out & DIRECTORIES:
             losses.append("EXIF and GPS details of a TIFF are left out")
         if left_out - DIRECTORIES:
@@ -190,11 +289,16 @@ def _losses(image: Image.Image) -> list[str]:
     return losses
 
 
+def _own_tags(tiff: Image.Image) -> set[int]:
+    kinds = tiff.tag_v2.tagtype
+    return {tag for tag in tiff.tag_v2 if kinds[tag] in TIFF_TAGS.get(tag, ())}
+
+
 def _metadata(image: Image.Image, format: str, exif: Image.Exif) -> dict:
     """EXIF, XMP, resolution and comments as options for Pillow's writer of the format."""
     if format == "TIFF":
         tags = TiffImagePlugin.ImageFileDirectory_v2()
-        for tag in {*TIFF_TAGS} & {*image.tag_v2}:
+        for tag in _own_tags(image):
             value = image.tag_v2[tag]
             # Pillow reads texts as Latin-1 and would write them as ASCII
             tags[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value
@@ -221,20 +325,26 @@ def _without_thumbnail(exif: bytes) -> bytes:
     return exif if end + 4 > len(exif) else exif[:end] + bytes(4) + exif[end + 4 :]
 
 
-def _add_mark(metadata: dict, format: str, mark: str) -> None:
-    """Put the mark into options for Pillow's writer, beside what the photo says itself."""
+def _add_mark(metadata: dict, format: str, mark: str) -> list[str]:
+    """Put the mark into options for Pillow's writer, beside what the photo says itself.
+
+    Returns the parts that cannot hold it: a full segment of a JPEG, XMP in another encoding.
+    """
     if format == "TIFF":
         tags = metadata["tiffinfo"]
         tags[SOFTWARE] = _joined(tags.get(SOFTWARE), mark)
-        tags[XMP] = _with_source_type(tags.get(XMP, NEW_XMP))
-        return
+        tags[XMP] = xmp = _with_source_type(tags.get(XMP, NEW_XMP))
+        return [] if isinstance(xmp, bytes) and SOURCE in xmp else ["XMP"]
     own = metadata.get("exif", b"")
     exif = _with_software(own if len(own) > 14 else Image.Exif().tobytes(), mark)  # 14: its head
     xmp = _with_source_type(metadata.get("xmp", NEW_XMP))
-    if format != "JPEG" or len(exif) <= LONGEST_EXIF:
-        metadata["exif"] = exif
-    if format != "JPEG" or len(xmp) <= LONGEST_XMP:
-        metadata["xmp"] = xmp
+    missing = [] if SOURCE in xmp else ["XMP"]
+    for name, part, longest in (("EXIF", exif, LONGEST_EXIF), ("XMP", xmp, LONGEST_XMP)):
+        if format == "JPEG" and len(part) > longest:
+            missing.append(name)
+        else:
+            metadata[name.lower()] = part
+    return missing
 
 
 def _joined(software: bytes | None, mark: str) -> bytes:

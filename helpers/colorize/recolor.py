@@ -73,8 +73,10 @@ def encoded(linear: Tensor, eight_bits: bool) -> Tensor:
 
 
 def as_tensor(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """A tensor of uint8 values, or of any floats as float32."""
+    """A tensor of uint8 values, of any floats as float32, or of uint16 as float32 in 0..1."""
     kind = np.uint8 if pixels.dtype == np.uint8 else np.float32
+    if pixels.dtype == np.uint16:
+        pixels = pixels / kind(65535)
     return torch.tensor(np.ascontiguousarray(pixels, kind), device=device)
 
 

@@ -33,9 +33,8 @@ def inside(picture: np.ndarray) -> tuple[slice, slice]:
     paper in the scanner's black, are all left out.
     """
     height, width = picture.shape[:2]
-    scale = max(1, max(height, width) / LOOK)
-    size = max(1, round(width / scale)), max(1, round(height / scale))
-    small = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX).convert("L"))
+    small = np.asarray(Image.fromarray(shrunk(picture, LOOK)).convert("L"))
+    size = small.shape[::-1]
     top, left, bottom, right = 0, 0, *small.shape
     while True:
         part = small[top:bottom, left:right].astype(np.int16)
@@ -52,6 +51,16 @@ def inside(picture: np.ndarray) -> tuple[slice, slice]:
         slice(int(top * rows), min(height, math.ceil(bottom * rows))),
         slice(int(left * columns), min(width, math.ceil(right * columns))),
     )
+
+
+def shrunk(pixels: np.ndarray, longest: int) -> np.ndarray:
+    """A copy of a picture (uint8, or H x W floats), its longer side at most `longest` pixels."""
+    if pixels.ndim == 3:  # of three channels at once Pillow would keep a copy with four
+        return np.dstack([shrunk(channel, longest) for channel in np.moveaxis(pixels, -1, 0)])
+    height, width = pixels.shape
+    scale = min(1, longest / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
 
 
 def _border(lines: np.ndarray) -> int:

@@ -238,14 +238,11 @@ def srgb(image: Image.Image) -> Image.Image:
         raise BadPhotoError("32 bits a channel, whose range is unknown: save it with 8 or 16")
     if image.mode == "LAB":
         raise BadPhotoError("LAB colors, which are not supported: convert it to RGB")
-    profile, power, key = image.info.get("icc_profile"), gamma(image), None
+    profile, power = image.info.get("icc_profile"), gamma(image)
     if image.mode.startswith("I"):
         deep, key = np.asarray(image), image.info.get("transparency")
         alpha = None if key is None else Image.fromarray((deep != key).astype(np.uint8) * 255)
-        black, white = image.info.get("black and white", (0, 65535))
-        levels = _eight_bits(max(black, white), power)
-        image = Image.fromarray((levels if white else levels[::-1])[deep.clip(0, len(levels) - 1)])
-        power = None
+        image, power = Image.fromarray(_gray(image, 255)), None
     else:
         alpha = None
         if image.has_transparency_data:
@@ -256,12 +253,35 @@ def srgb(image: Image.Image) -> Image.Image:
     if profile:
         image = _to_srgb(image, profile)
     elif power:
-        image = image.point(_eight_bits(255, power).tolist() * len(image.getbands()))
+        image = image.point(_levels(255, power, 255).tolist() * len(image.getbands()))
     image.load()
     image = image if image.mode == "RGB" else image.convert("RGB")
     if alpha:
         image.paste((255, 255, 255), mask=ImageChops.invert(alpha))
     return image
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether `deep_gray` can give 16 bits of an opened photo.
+
+    A color profile is applied with 8 bits, and transparent parts become white in 8 bits.
+    """
+    profile = image.info.get("icc_profile")
+    made = transform(image.mode, profile) if profile else None
+    applied = made is not None and made[1] is not None
+    return image.mode.startswith("I") and not applied and "transparency" not in image.info
+
+
+def deep_gray(image: Image.Image) -> np.ndarray:
+    """sRGB values (H x W, uint16) of a gray picture for which `is_deep` holds."""
+    return _gray(image, 65535)
+
+
+def _gray(image: Image.Image, most: int) -> np.ndarray:
+    """sRGB values (H x W, 0 to `most`) of a gray picture with more than 8 bits."""
+    black, white = image.info.get("black and white", (0, 65535))
+    levels = _levels(max(black, white), gamma(image), most)
+    return (levels if white else levels[::-1])[np.asarray(image).clip(0, len(levels) - 1)]
 
 
 def gamma(image: Image.Image) -> float | None:
@@ -272,13 +292,16 @@ def gamma(image: Image.Image) -> float | None:
     return found
 
 
-def _eight_bits(most: int, power: float | None) -> np.ndarray:
-    """sRGB (uint8) of each value from 0 to `most`, which is light ** power if that is given."""
-    values = np.arange(most + 1) / most
+def _levels(last: int, power: float | None, most: int) -> np.ndarray:
+    """sRGB (0 to `most`) of each value from 0 to `last`, which is light ** power if that is given.
+
+    uint8 if `most` is 255, else uint16.
+    """
+    values = np.arange(last + 1) / last
     if power:
         light = values ** (1 / power)
         values = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(values * 255).astype(np.uint8)
+    return np.rint(values * most).astype(np.uint8 if most == 255 else np.uint16)
 
 
 def reason(error: BaseException) -> str:

@@ -212,7 +212,7 @@ def test_uncertainty_lies_between_nothing_and_the_logarithm_of_the_bins(colorize
         (np.zeros((4, 4, 4), np.uint8), "H x W x 3"),
         (np.zeros(4, np.uint8), "H x W x 3"),
         (np.zeros((0, 4), np.uint8), "at least one pixel"),
-        (np.zeros((4, 4), np.uint16), "divide by 65535"),
+        (np.zeros((4, 4), np.int32), r"16 bits \(uint16\)"),
         (np.full((4, 4), 200.0), "divide values of 0..255"),
         (np.full((4, 4), -0.1), "0..1"),
         (np.full((4, 4), np.nan), "0..1"),

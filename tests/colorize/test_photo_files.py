@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from bad_photos import chunk
-from photo_samples import encoded, photo
+from photo_samples import encoded, gray_profile, photo
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from helpers.colorize import photo_files
@@ -131,12 +131,97 @@ def test_without_a_profile_none_is_made_up(tmp_path):
     assert scan.losses == [] and "icc_profile" not in rewritten(tmp_path, scan).info
 
 
-def test_sixteen_bits_are_read_and_the_loss_is_told(tmp_path):
-    ramp = np.linspace(0, 65535, 4800).reshape(60, 80).astype(np.uint16)
-    for name in ("deep.png", "deep.tif"):
-        scan = saved(tmp_path / name, Image.fromarray(ramp))
-        assert np.abs(scan.rgb - ramp[..., None] / 257).max() <= 0.51
-        assert scan.losses == ["16 bits a channel were read, 8 are written"]
+RAMP = np.linspace(0, 65535, 4800).reshape(60, 80).astype(np.uint16)
+
+
+def tinted(gray):
+    """A 16-bit picture of other colors."""
+    return np.stack([gray, gray // 2, 65535 - gray], axis=-1)
+
+
+def deep_again(tmp_path, scan):
+    """The pixels (as stored) and the Pillow picture of a 16-bit photo that was written."""
+    again = rewritten(tmp_path, scan, tinted(scan.deep))
+    Image.open(tmp_path / "written").load()
+    read = png_pixels if again.format == "PNG" else tifffile.imread
+    return read(tmp_path / "written"), again
+
+
+def png_pixels(path):
+    """The pixels of an RGB PNG of 16 bits whose rows are differences from the row above."""
+    data, parts, place = path.read_bytes(), {}, 8
+    while place < len(data):
+        size, kind = struct.unpack_from(">I4s", data, place)
+        body = data[place + 8 : place + 8 + size]
+        assert struct.unpack_from(">I", data, place + 8 + size)[0] == zlib.crc32(kind + body)
+        parts[kind] = parts.get(kind, b"") + body
+        place += 12 + size
+    width, height, depth, color = struct.unpack_from(">IIBB", parts[b"IHDR"])
+    assert (depth, color) == (16, 2)
+    lines = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(height, -1)
+    assert (lines[:, 0] == 2).all()
+    rows = np.cumsum(lines[:, 1:], axis=0, dtype=np.uint8)
+    return rows.view(">u2").reshape(height, width, 3)
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_gray_of_sixteen_bits_is_written_with_sixteen_bits(tmp_path, format, orientation):
+    scan = saved(tmp_path / "deep", Image.fromarray(RAMP), format=format, exif=exif(orientation))
+    assert np.abs(scan.rgb - scan.deep[..., None] / 257).max() <= 0.51 and scan.losses == []
+    pixels, again = deep_again(tmp_path, scan)
+    assert np.array_equal(pixels, tinted(RAMP))
+    tags = again.getexif()
+    assert (tags[274], tags[271], tags[306]) == (orientation, "Kodak", "1931:05:04 10:00:00")
+
+
+def test_sixteen_bits_that_are_not_plain_gray_are_read_and_the_loss_is_told(tmp_path):
+    loss = ["16 bits a channel were read, 8 are written"]
+    tifffile.imwrite(tmp_path / "color.tif", tinted(RAMP), photometric="rgb")
+    assert photo_files.read(decode.opened(tmp_path / "color.tif")).losses == loss
+    converted = saved(tmp_path / "p.png", Image.fromarray(RAMP), icc_profile=gray_profile(1.0))
+    assert loss[0] in converted.losses and converted.deep is None
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_a_photo_of_sixteen_bits_keeps_what_its_file_said_and_is_marked(tmp_path, format):
+    own, srgb = (OWN_XMP % "").encode(), ImageCms.createProfile("sRGB")
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", own.decode())
+    text.add_itxt("Description", "Elm Street – café")
+    caption = "Elm Street – café".encode()
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in {700: own, 305: b"VueScan", 270: caption}.items():
+        tags[tag] = value
+    options = {"pnginfo": text} if format == "PNG" else {"tiffinfo": tags}
+    options |= {"dpi": (600, 300), "icc_profile": ImageCms.ImageCmsProfile(srgb).tobytes()}
+    scan = saved(tmp_path / "deep", Image.fromarray(RAMP), MARK, format=format, **options)
+    pixels, again = deep_again(tmp_path, scan)
+    assert np.array_equal(pixels, tinted(RAMP)) and "16 bits" not in " ".join(scan.losses)
+    assert "sRGB" in ImageCms.getProfileDescription(io.BytesIO(again.info["icc_profile"]))
+    assert again.info["dpi"] == pytest.approx((600, 300), abs=0.1)
+    assert again.getexif()[305] == (MARK if format == "PNG" else f"VueScan; {MARK}")
+    root, sources = xmp_of(again)
+    cities = [node.get("{http://ns.adobe.com/photoshop/1.0/}City") for node in root.iter()]
+    assert "Köln" in cities and sources == [PREDICTED]
+    said = again.text["Description"] if format == "PNG" else again.tag_v2[270]
+    assert said.encode("utf-8" if format == "PNG" else "latin-1") == caption
+
+
+def test_white_as_zero_and_gamma_are_applied_to_sixteen_bits(tmp_path):
+    tifffile.imwrite(tmp_path / "negative.tif", 65535 - RAMP, photometric="miniswhite")
+    scan = photo_files.read(decode.opened(tmp_path / "negative.tif"))
+    assert np.array_equal(scan.deep, RAMP)
+    plain = encoded_deep_png(chunk(b"gAMA", struct.pack(">I", 100_000)))
+    light = RAMP / 65535
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(photo_files.read(decode.opened(plain)).deep - srgb * 65535).max() <= 0.51
+
+
+def encoded_deep_png(further):
+    buffer = io.BytesIO()
+    Image.fromarray(RAMP).save(buffer, "PNG")
+    return buffer.getvalue()[:33] + further + buffer.getvalue()[33:]
 
 
 def test_cmyk_transparency_and_further_pages_are_told(tmp_path):
@@ -260,6 +345,18 @@ def test_a_photoshop_block_is_named(tmp_path):
     check_colored(tmp_path, data, "tags of a TIFF are left out: 34377")
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("tag", "type", "value"), [(33723, 4, (1, 2)), (270, 3, (7,))])
+def test_a_tag_of_an_unusual_type_is_named_and_does_not_cost_the_picture(
+    tmp_path, kind, tag, type, value
+):
+    path, extra = tmp_path / "odd.tif", [(tag, type, len(value), value, True)]
+    tifffile.imwrite(path, RAMP.astype(kind), metadata=None, extratags=extra)
+    scan = photo_files.read(decode.opened(path))
+    assert scan.losses == [f"tags of a TIFF are left out: {tag}"]
+    rewritten(tmp_path, scan, tinted(RAMP).astype(kind)).load()
+
+
 def test_a_bad_checksum_in_a_comment_costs_the_comment_alone(tmp_path):
     comment = bytearray(chunk(b"tEXt", b"Comment\0Elm Street"))
     comment[-1] ^= 1
@@ -369,13 +466,25 @@ def test_a_mark_moves_no_byte_of_exif_that_others_point_to(tmp_path, endian):
     assert b"maker's note" in again.getexif().get_ifd(ExifTags.IFD.Exif)[37500]
 
 
-def test_metadata_that_fill_a_jpeg_segment_stay_without_a_mark(tmp_path):
+def test_metadata_that_fill_a_jpeg_segment_stay_without_a_mark_which_is_named(tmp_path):
     long = exif(1)
     long[270] = "x" * 65_400
     own = (OWN_XMP % "").encode()
     own += b" " * (65_504 - len(own))
-    again = rewritten(tmp_path, saved(tmp_path / "p.jpg", photo(1), MARK, exif=long, xmp=own))
+    scan = saved(tmp_path / "p.jpg", photo(1), MARK, exif=long, xmp=own)
+    again = rewritten(tmp_path, scan)
     assert again.getexif()[270] == long[270] and again.info["xmp"] == own
+    cannot = "cannot hold the mark that colors were predicted"
+    assert scan.losses == [f"its EXIF {cannot}", f"its XMP {cannot}"]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF"])
+def test_xmp_in_another_encoding_stays_without_a_mark_which_is_named(tmp_path, format):
+    own = (OWN_XMP % "").encode("utf-16")
+    said = {"tiffinfo": {700: own}} if format == "TIFF" else {"xmp": own}
+    scan = saved(tmp_path / "photo", photo(1), MARK, format=format, **said)
+    assert rewritten(tmp_path, scan).info["xmp"] == own
+    assert scan.losses == ["its XMP cannot hold the mark that colors were predicted"]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")

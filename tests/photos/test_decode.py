@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from bad_photos import chunk, vast_png
-from photo_samples import encoded, photo
+from photo_samples import encoded, gray_profile, photo
 from PIL import Image
 
 from helpers.photos import decode
@@ -33,18 +33,6 @@ def as_tiff(values: np.ndarray, **options) -> bytes:
 
 def pixels(data: bytes) -> np.ndarray:
     return np.asarray(decode.upright_rgb(decode.opened(data)))
-
-
-def gray_profile(gamma: float) -> bytes:
-    """A minimal ICC profile of gray paper whose light is value ** gamma; it has no name."""
-    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
-    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
-    tags = struct.pack(">I", 2)
-    tags += b"wtpt" + struct.pack(">2I", 156, 20) + b"kTRC" + struct.pack(">2I", 176, 16)
-    size = 128 + len(tags) + len(white) + len(curve)
-    head = struct.pack(">I4sI", size, b"lcms", 0x02100000) + b"mntrGRAYXYZ " + bytes(12)
-    head += b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
-    return head + bytes(128 - len(head)) + tags + white + curve
 
 
 def encoded_srgb(light: np.ndarray) -> np.ndarray:
