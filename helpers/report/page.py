@@ -27,6 +27,7 @@ from ..results import band_text, claims_file, load, number_text, sentence, svg
 from . import page_checks
 from .page_text import (
     FIVE,
+    FIVE_COLUMNS,
     PageError,
     Prose,
     fill,
@@ -74,7 +75,7 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
     )
     frame.filters |= FILTERS | {"training": training_text, "nearest": nearest}
     frame.tests["matches"] = lambda text, starts: text.startswith(tuple(starts))
-    frame.globals |= {"known_metrics": METRICS, "five": FIVE}
+    frame.globals |= {"known_metrics": METRICS, "five": FIVE, "five_columns": FIVE_COLUMNS}
     main = next(iter(recorded.values()), results)
     data = run_folder.name.removesuffix(f"-{results['profile']}")
     html = frame.get_template("page.html.j2").render(

@@ -18,6 +18,12 @@ FIVE = {
     "street_unet_accurate": "ours, most accurate",
     "street_unet": "ours, colorful",
 }
+# What it compares them by: head, digits in the README, and the value that would be best.
+FIVE_COLUMNS = {
+    "mse_vs_gray": ("error / gray ↓", 2, 0),
+    "chroma_ratio": ("chroma / ground truth → 1", 2, 1),
+    "delta_e": ("CIEDE2000 ↓", 1, 0),
+}
 ALMOST_GRAY = 1 / 3  # share of the true chroma below which a network leaves photos almost gray
 NEAR = 0.05  # relative distance from its band within which a claim just misses it
 # Paragraphs of a chapter that the page folds: summary, how the first and the last begin.

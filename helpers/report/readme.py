@@ -5,29 +5,23 @@ Everything between the marks is written here; a test compares README and record.
 
 from .. import paths, results
 from ..results import tally_text
-from .page_text import FIVE, nearest, training_text
+from .page_text import FIVE, FIVE_COLUMNS, nearest, training_text
 
 BEGIN = "<!-- measured: written by python -m helpers.report.readme -->"
 END = "<!-- end of measured -->"
 RECORD = paths.MEASURED / "streetview-thumbnails.json"
 README = paths.ROOT / "README.md"
 FIRST = "mse_vs_gray"  # the column with its interval
-# Head, digits, and the value that would be best.
-COLUMNS = {
-    FIRST: ("error / gray ↓", 2, 0),
-    "chroma_ratio": ("chroma / truth → 1", 2, 1),
-    "delta_e": ("CIEDE2000 ↓", 1, 0),
-}
 
 
 def table(measured: dict) -> str:
     """Five models of a results.json as a Markdown table of three columns, the best value bold."""
     values = {model: measured["metrics"][model] for model in FIVE}
-    heads = [head for head, *_ in COLUMNS.values()]
+    heads = [head for head, *_ in FIVE_COLUMNS.values()]
     lines = ["| colored by | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
     for model, name in FIVE.items():
         cells = []
-        for key, (_, digits, goal) in COLUMNS.items():
+        for key, (_, digits, goal) in FIVE_COLUMNS.items():
             best = nearest([*FIVE], values, key, goal)
             cell = f"{values[model][key]:.{digits}f}"
             cells.append(f"**{cell}**" if model == best else cell)
