@@ -2,9 +2,21 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from .. import metrics, paths, results
 from .folder import compare, evaluate_folder, read_record
+
+
+def check_folder(text: str) -> None:
+    """Raise ValueError unless this is a folder; a source of ./run_all.sh would be downloaded."""
+    if text in paths.SOURCES:
+        raise ValueError(
+            f"{text} are photos of ./run_all.sh, which measures them itself: run "
+            f"./run_all.sh --data {text}, or give ./{text} for a folder of that name"
+        )
+    if not Path(text).expanduser().is_dir():
+        raise ValueError(f"there is no folder {text!r}: give a folder of photos")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--judged is a number of photos, 0 or more, not {options.judged}")
     try:
         recorded = read_record(options.check) if options.check else None
+        check_folder(options.folder)
         evaluation, counts, judgement = evaluate_folder(
             options.folder, options.weights, options.judged
         )

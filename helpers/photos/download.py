@@ -5,15 +5,19 @@ import io
 import itertools
 import os
 import queue
+import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import requests
 from PIL import Image
 from requests.adapters import HTTPAdapter
 from tqdm import tqdm
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import Retry
 
 from .. import paths
@@ -161,6 +165,39 @@ def _body(session, url, timeout) -> bytes | str:
     return bytes(body)
 
 
+class _Deadline:
+    """Hangs up on a server whose headers take longer than DEADLINE: no timeout ends a drip."""
+
+    def getresponse(self):
+        timer = threading.Timer(DEADLINE, self._hang_up, [self.sock])
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+
+    def _hang_up(self, sock: socket.socket) -> None:
+        with suppress(OSError):  # closed already
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(_Deadline, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_Deadline, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
 def _session(pause: float) -> requests.Session:
     """A session that tries again when the server is busy, after the time that it asks for."""
     retry = Retry(
@@ -178,7 +215,9 @@ def _session(pause: float) -> requests.Session:
     session = requests.Session()
     session.headers["User-Agent"] = AGENT
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=retry))
+        adapter = HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=retry)
+        adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        session.mount(scheme, adapter)
     return session
 
 

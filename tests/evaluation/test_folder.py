@@ -170,4 +170,12 @@ def test_what_json_wrote_passes_the_check(folder, capsys, tmp_path):
 
 def test_a_folder_that_is_missing_is_one_sentence(folder, capsys):
     assert command.main([str(folder / "nowhere")]) == 1
-    assert "nowhere" in capsys.readouterr().err
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "there is no folder" in error and "nowhere" in error
+
+
+@pytest.mark.parametrize("source", ["synthetic", "streetview"])
+def test_a_source_of_the_report_is_no_folder_and_is_not_downloaded(capsys, source):
+    assert command.main([source]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert f"./run_all.sh --data {source}" in error and f"./{source}" in error

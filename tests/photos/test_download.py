@@ -131,6 +131,13 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(bytes([byte]))
             time.sleep(0.1)
 
+    def drip_headers(self):
+        """Send a byte of the headers every 0.1 s, for ever."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        for _ in range(300):
+            self.wfile.write(b"x")
+            time.sleep(0.1)
+
     def silent(self):
         time.sleep(30)
 
@@ -344,6 +351,14 @@ def test_a_photo_that_drips_is_given_up_at_the_deadline(server, tmp_path, monkey
     started = time.monotonic()
     missing = run(server, names(3), tmp_path)
     assert list(missing) == ["000002_1.jpg"] and "too slow" in missing["000002_1.jpg"]
+    assert time.monotonic() - started < 10
+
+
+def test_a_server_that_drips_headers_costs_its_photo_alone(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "DEADLINE", 0.3)
+    server.plans = {"000002_1.jpg": ["drip_headers"]}
+    started = time.monotonic()
+    assert list(run(server, names(3), tmp_path)) == ["000002_1.jpg"]
     assert time.monotonic() - started < 10
 
 
