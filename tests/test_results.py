@@ -9,7 +9,7 @@ from helpers import paths, results
 from helpers.report import environment
 
 FIELDS = {"text", "source", "how", "band", "where", "depends_on_data"}
-OPTIONAL = {"uncounted", "needs", "sentence"}
+OPTIONAL = {"uncounted", "needs", "sentence", "section"}
 MACHINE = "machine-dependent"
 
 

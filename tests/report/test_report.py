@@ -60,7 +60,8 @@ def test_a_verdict_of_two_words_is_one_class_and_has_a_sign_and_a_color(html):
     row = html.split('<tr id="claim-level_7e4">')[1].split("</tr>")[0]
     assert '<span class="verdict not-comparable"><span aria-hidden="true">≠</span>' in row
     for verdict in results.UNCOUNTED:
-        assert f".{verdict.replace(' ', '-')}" in html.split("</style>")[0]
+        rule = rf"^[^:{{]*\.{verdict.replace(' ', '-')}\b[^{{]*{{ color"
+        assert re.search(rule, html.split("</style>")[0], re.MULTILINE)
 
 
 def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_there(html):
