@@ -23,7 +23,7 @@ from ..explorations import cost, tables
 from ..intervals import compared
 from ..metrics import METRICS
 from ..plots.finding import finding
-from ..results import band_text, claims_file, load, number_text, sentence, svg
+from ..results import band_text, claims_file, load, number_text, sentence, svg, tally_text
 from . import page_checks
 from .page_text import (
     FIVE,
@@ -41,8 +41,8 @@ from .page_text import (
 PAGE = Path(__file__).parent / "templates"
 HIDDEN = "no-report"  # the tag of cells that stay in the notebook
 HEADLINE = "comparison"  # the figure that opens the page
-FILTERS = {"number": number_text, "band": band_text, "miss": miss_text, "sentence": sentence}
-FILTERS["compared"] = compared
+FILTERS = {"number": number_text, "band": band_text, "miss": miss_text}
+FILTERS |= {"compared": compared, "tally": tally_text}
 PRIVATE = ("papermill", "execution", "widgets")  # metadata about one run on one machine
 
 

@@ -78,21 +78,11 @@ def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_th
 def test_the_opening_counts_verdicts_for_both_runs_and_names_what_fails(html, made):
     abstract = text_of(html).split("What held and what did not")[0]
     here, past = (
-        [
-            c
-            for c in results.load(run)["claims"]
-            if c["source"] == "report" and c["verdict"] in results.COUNTED
-        ]
+        results.tally_text(results.load(run)["claims"])
         for run in (made[0] / "results.json", paths.MEASURED / "streetview-thumbnails.json")
     )
-    sentences = {results.sentence(c["key"]) for c in here}
-    assert f"Of {len(here)} checks of {len(sentences)} sentences of the report" in abstract
-    past = [c for c in past if c["depends_on_data"]]
-    assert f"on real photos, of the {len(past)} checks that depend on the photos" in abstract
-    for claims in (here, past):
-        said = [c["verdict"] for c in claims]
-        holds, fails, unclear = (said.count(word) for word in ("holds", "fails", "unclear"))
-        assert f"{holds} hold, {fails} fail and {unclear} are unclear" in abstract
+    assert f"{here} in this run; {past.lower()} in the recorded full run" in abstract
+    assert text_of(html).count(here) == 2  # and above the table of claims
     assert "“Vibrant color” fails here, with 20% of the true colorfulness" in abstract
     failing = html.split('<details class="failed">')[1].split("</details>")[0]
     assert 'href="#claim-vibrant"' in failing and "level_7e4" not in failing
