@@ -42,7 +42,7 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True)
 class Chapter:
-    """A notebook to execute. label: how progress lines name it, as in "[3/6] 03_training"."""
+    """A notebook to execute. label: how progress lines name it, as in "[4/7] 03_training"."""
 
     label: str
     notebook: Path

@@ -2,8 +2,9 @@
 
 A chapter is cached under a key: a hash of its sources and tags, the parameters, all code outside
 helpers/report, the pinned versions, the committed inputs, the photos, and the key of the chapter
-before it. It runs again if its key changed or something that it made is gone. The page has a key
-of its own on top, so that a change in helpers/report runs no chapter.
+before it, unless that is chapter 0, on which nothing builds. It runs again if its key changed or
+something that it made is gone. The page has a key of its own on top, so that a change in
+helpers/report runs no chapter.
 """
 
 import hashlib
@@ -30,6 +31,7 @@ FOLDERS = ("data", "extra", "elsewhere")  # options that may name one
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIDE_BY_SIDE = True
 LANES = (("03_training", "04_evaluation"), ("02_model", "05_explorations"))
+ALONE = "00_try_it"  # no other chapter uses what it makes
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,7 +96,7 @@ def run(options, folder: Path) -> Path:
         place / name for place in (folder, paths.BUILD) for name in ("report.html", "results.json")
     ]
     stamp = paths.BUILD / "latest.json"
-    key = [folder.name, keys[notebooks[-1].stem], page_key()]
+    key = [folder.name, keys, page_key()]
     if due or _text(stamp) != json.dumps([*key, _hash(made)]):
         _page(folder, [c.output for c in chapters.values()], options)
         _write(stamp, json.dumps([*key, _hash(made)]))
@@ -207,13 +209,17 @@ def page_key() -> str:
 
 
 def step_keys(notebooks: list[Path], key: str) -> dict[str, str]:
-    """The key of each notebook: its sources and tags on top of the key before it."""
+    """The key of each notebook: its sources and tags on top of the key before it.
+
+    ALONE is left out of the keys after it.
+    """
     keys = {}
     for notebook in notebooks:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         sources = [("".join(c["source"]), c["metadata"].get("tags", [])) for c in cells]
-        key = hashlib.sha256(json.dumps([key, sources]).encode()).hexdigest()
-        keys[notebook.stem] = key
+        keys[notebook.stem] = hashlib.sha256(json.dumps([key, sources]).encode()).hexdigest()
+        if notebook.stem != ALONE:
+            key = keys[notebook.stem]
     return keys
 
 

@@ -20,8 +20,8 @@ def code(path):
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
 
 
-def test_there_are_six_chapters_in_order():
-    assert [path.name[:2] for path in BOOKS] == ["01", "02", "03", "04", "05", "06"]
+def test_there_are_seven_chapters_in_order():
+    assert [path.name[:2] for path in BOOKS] == ["00", "01", "02", "03", "04", "05", "06"]
 
 
 @pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)

@@ -82,6 +82,16 @@ def test_a_changed_notebook_runs_again_and_so_do_those_after_it(used_house):
     assert runs(used_house) == (2, 3)
 
 
+def test_a_change_of_chapter_0_runs_it_again_and_no_other(used_house, monkeypatch):
+    monkeypatch.setattr(pipeline, "ALONE", "01_one")
+    pipeline.main([])
+    before = runs(used_house)
+    add_cell(used_house, "01_one", "print(6 * 7)")
+    pipeline.main([])
+    assert runs(used_house) == (before[0] + 1, before[1])
+    assert ">42\n" in (paths.BUILD / "report.html").read_text()
+
+
 def test_other_options_force_and_lost_files_run_again(used_house):
     pipeline.main(["--seed", "3"])
     assert runs(used_house) == (2, 2)
@@ -467,9 +477,10 @@ def test_chapters_run_after_those_whose_networks_or_verdicts_they_show():
         [[chapter.notebook.name for chapter in lane] for lane in lanes]
         for lanes in pipeline.stages(chapters, beside=True)
     ]
-    assert found[0] == [["01_preprocessing"]] and found[-1] == [["06_colorize_your_photos"]]
-    (lanes,) = found[1:-1]
-    assert sorted(name for lane in lanes for name in lane) == names[1:-1]
+    assert found[:2] == [[["00_try_it"]], [["01_preprocessing"]]]
+    assert found[-1] == [["06_colorize_your_photos"]]
+    (lanes,) = found[2:-1]
+    assert sorted(name for lane in lanes for name in lane) == names[2:-1]
     (training,) = [lane for lane in lanes if "03_training" in lane]
     assert training.index("03_training") < training.index("04_evaluation")
     assert all(len(lanes) == 1 for lanes in pipeline.stages(chapters, beside=False))

@@ -1,0 +1,58 @@
+"""One photo to color: read from a file or an upload, written in color at full size."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import preprocessing
+from ..colorize import Colorizer, coloring, photo_files
+from ..colorize.album import identities
+from ..photos import decode, sources
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo to color. name: of its file. path: None for an upload."""
+
+    name: str
+    scan: photo_files.Scan
+    path: Path | None = None
+
+
+def street(data: str, images: int, extra: str | None = None) -> Path:
+    """Return the path of a street of a run's source of photos, of which it reads at most `images`.
+
+    Raises what `preprocessing.prepare` raises.
+    """
+    if data == "synthetic":  # one place is drawn in seconds, a whole set takes a minute
+        return sources.gather(data, 1).photos[0].path
+    return preprocessing.prepare(data, images, extra).path(0)
+
+
+def load(photo: str | os.PathLike | bytes, name: str = "") -> Photo:
+    """Read a photo from its path, or from its bytes with the name of its file.
+
+    Raises BadPhotoError, one sentence with the name and the reason, if it cannot be read.
+    """
+    path = None if isinstance(photo, bytes) else Path(photo).expanduser()
+    name = Path(name).name if path is None else path.name
+    try:
+        image = decode.opened(photo if path is None else path)
+        scan = photo_files.read(image, photo_files.mark_of(coloring.WEIGHTS))
+    except Exception as error:  # decoders raise errors of many kinds
+        raise decode.BadPhotoError(f"{name} cannot be read: {decode.reason(error)}.") from None
+    return Photo(name, scan, path)
+
+
+def save(photo: Photo, colorizer: Colorizer, folder: Path) -> Path:
+    """Color a photo at full size, write it into `folder` under its own name, return the path.
+
+    Format, EXIF, orientation and color profile are those of the photo (`photo_files`). An earlier
+    result is replaced. Raises WriteError if that would replace the photo itself, or if the file
+    cannot be written.
+    """
+    target = folder / photo.name
+    if photo.path and identities([target]) & identities([photo.path]):
+        raise photo_files.WriteError("would replace the original: move it to another folder")
+    photo_files.write(target, colorizer.colorize(photo.scan.rgb), photo.scan)
+    return target
