@@ -467,7 +467,8 @@ def test_checks_pass_if_the_tests_do_and_notebooks_show_what_they_did(house, cap
     nbformat.write(made, house / "notebooks" / "01_one.ipynb")
     assert (pipeline.main(["test"]) == 0) == (claim and shown == "3")
     said = capfd.readouterr().out
-    assert ("test_it.py F" in said) != claim and ("01_one.ipynb .F" in said) == (shown == "4")
+    assert ("FAILED tests/test_it.py" in said) != claim
+    assert ("01_one.ipynb .F" in said) == (shown == "4")
 
 
 def test_chapters_run_after_those_whose_networks_or_verdicts_they_show():
