@@ -13,20 +13,15 @@ from safetensors.torch import save_file
 from .. import paths, preprocessing
 from ..model import ColorizeCNN, street_unet
 from ..model.predict import usable_device
-from ..model.street_unet import StreetUnet
 from . import devices, headline
 from .batches import Photos
-from .headline import Groups, moving_average
-from .loop import Fitted, fit, validation_error
-from .losses import objective
+from .headline import moving_average
+from .loop import Fitted, fit
 from .recipe import FINE_TUNED, PUBLISHED, STREET_UNET, TRAINED, Recipe
 
 FORMAT = "streetside-colorization/colorize_cnn/1"
 RECIPES = {"street_unet": FINE_TUNED, "colorize_cnn": TRAINED, "published": PUBLISHED}
 LAST = 10  # batches whose mean loss is printed
-# On 300 rendered streets the result had an error of 0.61 relative to gray on held-out ones, where
-# the shipped weights had 0.72, and 0.41 on Manhattan (0.39). With nothing kept: 0.56 and 0.47.
-KEEP = 0.5
 
 EPILOG = """models:
   street_unet   the network of data/weights; python -m helpers.colorize --weights uses what it
@@ -114,8 +109,6 @@ def parser() -> argparse.ArgumentParser:
     unet = made.add_argument_group("of street_unet")
     add = unet.add_argument
     add("--from-scratch", action="store_true", help="do not begin with the shipped weights")
-    add("--keep", type=share, default=KEEP, metavar="K",
-        help=f"share of the shipped weights in the result, 0 forgets most ({KEEP})")  # fmt: skip
     add("--weight-decay", type=share, metavar="W", help="of AdamW")
     add("--average", type=share, metavar="A",
         help="what the average of the weights keeps per batch")  # fmt: skip
@@ -218,37 +211,17 @@ def train_report(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
 def train_street(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
     """Train `street_unet`, choose its operating points, and write its weights."""
     photos = headline.groups(*sets)
-    shipped = paths.WEIGHTS / "street_unet.safetensors"
-    began = None if options.from_scratch else street_unet.load(shipped)[1]
+    model, began = None, None
+    if not options.from_scratch:
+        model, began, _ = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
     fitted = fit(
         *(recipe, photos.train, photos.validation, photos.extra, kept, device, "street_unet"),
-        build=began and (lambda: street_unet.load(shipped)[0]),
+        build=model and (lambda: model),
     )
-    if began:
-        fitted = blended(fitted, street_unet.load(shipped)[0], options.keep, photos, recipe)
-        began |= {"kept": options.keep}
     if devices.rank() == 0:
         held = [headline.held_out(fitted, photos)]
         headline.write(options.output, fitted, photos, recipe, sets, held, began=began)
     return fitted
-
-
-def blended(fitted: Fitted, before: StreetUnet, keep: float, photos: Groups, recipe) -> Fitted:
-    """Weights between those before the training (`keep` 1) and those after it (`keep` 0).
-
-    What a network learned and what it forgot change less than in proportion between the two
-    (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022). The last validation error
-    becomes that of the result.
-    """
-    old, model = before.state_dict(), fitted.model
-    with torch.no_grad():
-        for name, values in model.state_dict().items():
-            if values.is_floating_point():
-                values.lerp_(old[name], keep)
-    history = fitted.history.copy()
-    error = validation_error(model, photos.validation, objective(recipe, model))
-    history.loc[history.index[-1], "validation"] = error
-    return replace(fitted, history=history)
 
 
 def summary(fitted: Fitted, recipe: Recipe) -> str:

@@ -4,7 +4,7 @@ Under `torchrun`, every process computes the gradients of its share of a batch, 
 DistributedDataParallel averages them, and all take the same step. One difference remains on
 CPUs: batch norm there sees only the share of its own process, so that `street_unet` learns
 slightly differently in two processes of 8 photos than in one of 16. On GPUs SyncBatchNorm sees
-the whole batch. One GPU has been tried, several have not (`data/measured/gpu.json`).
+the whole batch. Nothing here has been run on a GPU yet.
 """
 
 import ctypes

@@ -163,8 +163,7 @@ def write(
     sets: the prepared sets of the photos, the main one first. held: what chooses the operating
     points. chosen_with: the keys of the training runs whose validation photos that are; by default
     its own. began: the meta of
-    the weights that this training began with, whose photos count as its own, and the share of
-    them that was "kept".
+    the weights that this training began with, whose photos count as its own.
     """
     used = sum((x.hashes for x in (photos.train, *photos.extra)), ())
     before = began or {}
@@ -175,7 +174,6 @@ def write(
         "training_photos": [*before.get("training_photos", ()), *used],
         "validation_photos": [*before.get("validation_photos", ()), *photos.validation.hashes],
         "began_with": before.get("key") or ("ImageNet" if recipe.pretrained else None),
-        "kept": before.get("kept", 0),
         "points_chosen_with": list(chosen_with) or [fitted.key],
         "recipe": asdict(recipe),
         "seconds": round(fitted.seconds),
