@@ -193,6 +193,6 @@ for (const grid of document.querySelectorAll(".comparison")) {
   slide.append(range, buttons);
   grid.prepend(slide);
   grid.classList.add("slides");
-  range.value = 100 * (names.length - 2) - 50;  // the version before the last, half uncovered
+  range.value = 100 * (names.length - 2);  // the version before the last
   show();
 }
