@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from ...paths import whole
+from ...paths import remove_left_behind, whole
 from .. import pool
 from .scene import render
 
@@ -38,13 +38,16 @@ def write_photos(
     if not items:
         return
     workers = min(workers or pool.cores(), len(items))
-    with closing(pool.in_order(_write, items, workers, 1, False)) as results:
-        for written in tqdm(results, "rendering streets", len(items), unit="photo"):
-            if not written:
-                raise RuntimeError(
-                    "A process that renders streets was killed twice (out of memory?): close other "
-                    "programs and run again. Photos that are done are kept."
-                )
+    try:
+        with closing(pool.in_order(_write, items, workers, 1, False)) as results:
+            for written in tqdm(results, "rendering streets", len(items), unit="photo"):
+                if not written:
+                    raise RuntimeError(
+                        "A process that renders streets was killed twice (out of memory?): close "
+                        "other programs and run again. Photos that are done are kept."
+                    )
+    finally:
+        remove_left_behind(Path(folder))  # of a process that was killed while it wrote
 
 
 def _paths(folder: Path, place: int, view: int) -> tuple[Path, Path]:
