@@ -10,6 +10,7 @@ import json
 import math
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ class Profile:
 
 TINY, SMALL, LARGE = (8, 16, 32, 48), (16, 32, 48, 96), (32, 48, 64, 128)
 PROFILES = {
-    "quick": Profile("quick", 600, False, 1, 375, 60, 12, 4, 5, 160, SMALL, 30, TINY),
+    "quick": Profile("quick", 600, False, 1, 375, 30, 12, 4, 5, 160, SMALL, 30, TINY),
     "full": Profile("full", 6000, True, 3, 375, 375, 60, 20, 15, 400, LARGE, 120, SMALL),
 }
 
@@ -204,7 +205,12 @@ def judged(known: dict, interval, profile: str) -> str:
 
 def claims_file() -> dict[str, dict]:
     """Every claim of data/claims.toml by its key, in the order of the file."""
-    return tomllib.loads(CLAIMS.read_text(encoding="utf-8"))
+    return _parsed(CLAIMS, CLAIMS.stat().st_mtime_ns)
+
+
+@cache  # a page asks more than a hundred times
+def _parsed(path: Path, changed: int) -> dict[str, dict]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def save(path: Path, content) -> None:

@@ -39,9 +39,9 @@ def code(source: str, *outputs, tags=(), name="cell") -> nbformat.NotebookNode:
     return cell
 
 
-def prose(source: str, name: str) -> nbformat.NotebookNode:
+def prose(source: str, name: str, tags=()) -> nbformat.NotebookNode:
     """A cell of Markdown."""
-    return v4.new_markdown_cell(source, id=name)
+    return v4.new_markdown_cell(source, id=name, metadata={"tags": list(tags)})
 
 
 def table(rows: int = 4) -> nbformat.NotebookNode:
@@ -69,6 +69,8 @@ def training(run: results.Run) -> nbformat.NotebookNode:
             ),
             code("run.figure(fig)", loss, name="loss"),
             code("run.claim(key + suffix, low)\n" + "x = 1  # long " * 20, name="claim"),
+            prose("## A side question\n\nIs it?", "aside", tags=["aside"]),
+            code("print(2)", v4.new_output("stream", name="stdout", text="It is.\n"), name="is"),
             prose("## What was shown\n\nA line.", "end"),
         ]
     )

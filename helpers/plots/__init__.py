@@ -31,6 +31,7 @@ MODELS = {
 COLORS = {model: color for model, (color, _) in MODELS.items()}
 LABELS = {model: label for model, (_, label) in MODELS.items()}
 DERIVED = list(MODELS)[list(MODELS).index("nearest_copy") :]
+LOSSES = {"mse": "MSE", "l1": "mean absolute error"}
 STYLE = {
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,

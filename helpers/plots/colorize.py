@@ -86,9 +86,11 @@ def bleeding(table: pd.DataFrame) -> Drawing:
 
 
 def elsewhere(rows: dict[str, dict[str, np.ndarray]]) -> Drawing:
-    """Pictures other than streets: each name gives a row of pictures by title."""
+    """Pictures other than streets: each name gives pictures by title. Two names share a row."""
+    shown = [*rows.values()]
+    half = len(shown) // 2
     return Drawing(
-        _grid([*rows.values()], [*rows]),
+        _grid(_beside(shown[:half], shown[half:])),
         "colorized_elsewhere",
         "Pictures other than streets: gray, colored, and in their own colors.",
         "A rocket, a cup of coffee, a cat and an astronaut: each gray, colored, and in its own "
@@ -100,22 +102,15 @@ def elsewhere(rows: dict[str, dict[str, np.ndarray]]) -> Drawing:
 def right_and_wrong(examples: Sequence["Example"]) -> Drawing:
     """Colored photos (`judged.ranked`), the best half on the left and the worst on the right."""
     half = len(examples) // 2
-    pairs = list(zip(examples[:half], reversed(examples[half:])))
-    names = ("gray", "colored", "ground truth")
-    rows = []
-    for left, right in pairs:
-        sides = {"": left, " ": right}  # a space keeps the titles apart
-        rows.append(
-            {
-                f"{name}{mark}": image
-                for mark, one in sides.items()
-                for name, image in zip(names, (one.gray, one.colored, one.truth))
-            }
-        )
-    figure = _grid(rows)
+    best, worst = examples[:half], examples[half:][::-1]
+    best_shown, worst_shown = (
+        [{"gray": e.gray, "colored": e.colored, "ground truth": e.truth} for e in side]
+        for side in (best, worst)
+    )
+    figure = _grid(_beside(best_shown, worst_shown))
     box = {"facecolor": "black", "alpha": 0.6, "pad": 1.5, "linewidth": 0}
     look = {"color": "white", "fontsize": 8, "bbox": box}
-    for axis, one in zip(figure.axes[1::3], itertools.chain(*pairs)):
+    for axis, one in zip(figure.axes[1::3], itertools.chain(*zip(best, worst))):
         axis.text(0.03, 0.04, f"{one.ratio:.2f}", transform=axis.transAxes, **look)
     return Drawing(
         figure,
@@ -129,14 +124,18 @@ def right_and_wrong(examples: Sequence["Example"]) -> Drawing:
     )
 
 
-def _grid(rows: list[dict[str, np.ndarray]], labels: list[str] | None = None) -> Figure:
-    """Rows of pictures by title, one size in each row (H x W or H x W x 3, uint8).
+def _beside(left: list[dict], right: list[dict]) -> list[dict]:
+    """Rows of two lots of pictures by title. A space keeps their titles apart."""
+    return [a | {f"{title} ": image for title, image in b.items()} for a, b in zip(left, right)]
 
-    A title equal to the one above it is left out. labels: text on the left of each row.
+
+def _grid(rows: list[dict[str, np.ndarray]]) -> Figure:
+    """Rows of pictures by title (H x W or H x W x 3, uint8), each row as high as its tallest.
+
+    A title equal to the one above it is left out.
     """
     columns = max(len(row) for row in rows)
-    shapes = [next(iter(row.values())).shape for row in rows]
-    heights = [shape[0] / shape[1] for shape in shapes]
+    heights = [max(p.shape[0] / p.shape[1] for p in row.values()) for row in rows]
     size = (WIDTH, WIDTH / columns * sum(heights) + 0.25 * len(rows))
     figure, axes = new(
         len(rows), columns, size, squeeze=False, gridspec_kw={"height_ratios": heights}
@@ -148,7 +147,4 @@ def _grid(rows: list[dict[str, np.ndarray]], labels: list[str] | None = None) ->
         for number, (title, image) in enumerate(row.items()):
             repeated = [*above][number : number + 1] == [title]
             picture(line[number], image, "" if repeated else title)
-    for axis, label in zip(axes[:, 0], labels or []):
-        axis.text(-0.03, 0.5, label, rotation=90, ha="right", va="center", fontsize=8,
-                  transform=axis.transAxes)  # fmt: skip
     return figure

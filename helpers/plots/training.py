@@ -1,14 +1,14 @@
 """Figures of chapter 3, the training."""
 
 from ..results import Drawing
-from . import COLORS, new
+from . import COLORS, LOSSES, new
 
 
-def over_published(published, ours: dict, constants: dict) -> Drawing:
+def over_published(published, ours: dict, constants: dict, loss: str = "mse") -> Drawing:
     """The report's loss curve and ours, as moving averages of ten batches.
 
     `ours` holds one array for each seed. `constants` gives, by the names of COLORS, the loss of
-    predicting one color everywhere.
+    predicting one color everywhere. loss: "mse" or "l1".
     """
     figure, axis = new()
     axis.plot(published, color=COLORS["truth"], label="the report's curve, its photos")
@@ -18,11 +18,11 @@ def over_published(published, ours: dict, constants: dict) -> Drawing:
         axis.plot(averages, color=COLORS["published"], alpha=0.7, label=label)
     styles = {"gray": "--", "mean": ":"}
     words = {"gray": "always gray", "mean": "always the mean color"}
-    for name, loss in constants.items():
+    for name, level in constants.items():
         label = f"{words[name]}, our photos"
-        axis.axhline(loss, color=COLORS[name], linestyle=styles[name], label=label)
+        axis.axhline(level, color=COLORS[name], linestyle=styles[name], label=label)
     axis.set_xlabel("batch")
-    axis.set_ylabel("MSE, report's scale, mean of ten batches")
+    axis.set_ylabel(f"{LOSSES[loss]}, report's scale, mean of ten batches")
     axis.set_ylim(0)
     axis.legend()
     return Drawing(
@@ -37,11 +37,11 @@ def over_published(published, ours: dict, constants: dict) -> Drawing:
     )
 
 
-def learning_curves(epochs: dict, gray: float) -> Drawing:
+def learning_curves(epochs: dict, gray: float, loss: str = "mse") -> Drawing:
     """Training and validation loss for each epoch, one pair of lines a seed, the best marked.
 
     `epochs` gives `training.Fitted.epochs` by seed. `gray` is the loss of always gray on the
-    validation photos.
+    validation photos. loss: "mse" or "l1".
     """
     figure, axis = new()
     for number, table in enumerate(epochs.values()):
@@ -57,7 +57,7 @@ def learning_curves(epochs: dict, gray: float) -> Drawing:
     label = "always gray, validation photos"
     axis.axhline(gray, color=COLORS["gray"], linestyle="--", label=label)
     axis.set_xlabel("epoch: one pass over the training photos")
-    axis.set_ylabel("MSE, report's scale")
+    axis.set_ylabel(f"{LOSSES[loss]}, report's scale")
     axis.set_ylim(0)
     axis.legend()
     return Drawing(

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..results import Drawing
-from . import COLORS, new, picture
-
-LOSSES = {"mse": "MSE", "l1": "mean absolute error"}
+from . import COLORS, LOSSES, new, picture
 
 
 def one_photo(gray: np.ndarray, colored: np.ndarray) -> Drawing:

@@ -40,6 +40,7 @@ from .page_text import (
 
 PAGE = Path(__file__).parent / "templates"
 HIDDEN = "no-report"  # the tag of cells that stay in the notebook
+ASIDE = "aside"  # the tag of a cell whose heading begins a section that the page folds
 HEADLINE = "comparison"  # the figure that opens the page
 FILTERS = {"number": number_text, "band": band_text, "miss": miss_text}
 FILTERS |= {"compared": compared, "tally": tally_text}
@@ -117,6 +118,7 @@ def _read(path: Path):
         cell.metadata["page_id"] = f"{path.stem}-cell-{cell.id}"
         cell.metadata["page_name"] = f"{path.stem}, cell {number} ({cell.id})"
     book.cells = _joined([c for c in book.cells if HIDDEN not in c.metadata.get("tags", [])])
+    _fold_asides(book.cells)
     for _, output, words in page_checks.pictures(book):
         for word in ("name", "caption", "alt"):
             words.setdefault(word, "")
@@ -137,6 +139,19 @@ def _joined(cells: list) -> list:
         found += [*silent, cell]
         silent = []
     return found + silent
+
+
+def _fold_asides(cells: list) -> None:
+    """Give the first cell of each aside `aside_heading`, and the last one `aside_ends`."""
+    last = None
+    for before, cell in zip([None, *cells], [*cells, None]):
+        if last and (cell is None or cell.source.startswith("## ")):
+            before.metadata["aside_ends"] = True
+            last = None
+        if cell is not None and ASIDE in cell.metadata.get("tags", []):
+            heading, _, cell.source = cell.source.partition("\n")
+            cell.metadata["aside_heading"] = nbformat.v4.new_markdown_cell(heading)
+            last = cell
 
 
 def _without_path(line: str) -> str:

@@ -13,7 +13,7 @@ from ..results import PROFILES
 # The ways to color a photo that the first page and the README compare.
 FIVE = {
     "gray": "left gray",
-    "published": "the report's recipe",
+    "published": "the published network",
     "colorize_cnn": "the same network, trained longer",
     "street_unet_accurate": "ours, most accurate",
     "street_unet": "ours, colorful",

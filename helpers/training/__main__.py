@@ -1,6 +1,7 @@
 """`python -m helpers.training`: train a network on photos and write its weights."""
 
 import argparse
+import copy
 import json
 import math
 from dataclasses import asdict, replace
@@ -218,14 +219,15 @@ def train_report(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
 def train_street(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
     """Train `street_unet`, choose its operating points, and write its weights."""
     photos = headline.groups(*sets)
-    shipped = paths.WEIGHTS / "street_unet.safetensors"
-    began = None if options.from_scratch else street_unet.load(shipped)[1]
+    before = began = None
+    if not options.from_scratch:
+        before, began, _ = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
     fitted = fit(
         *(recipe, photos.train, photos.validation, photos.extra, kept, device, "street_unet"),
-        build=began and (lambda: street_unet.load(shipped)[0]),
+        build=before and (lambda: copy.deepcopy(before)),
     )
-    if began:
-        fitted = blended(fitted, street_unet.load(shipped)[0], options.keep, photos, recipe)
+    if before:
+        fitted = blended(fitted, before, options.keep, photos, recipe)
         began |= {"kept": options.keep}
     if devices.rank() == 0:
         held = [headline.held_out(fitted, photos)]

@@ -30,25 +30,32 @@ LARGE = 256 * 256  # pixels of the largest photos that `street_unet` learns from
 LOOKED_AT = 100  # photos whose size is asked
 
 
-def published(run: Run, prepared: PreparedSet, seed: int) -> Fitted:
+def published(run: Run, prepared: PreparedSet, seed: int, **changes) -> Fitted:
     """The report's network and recipe on the training photos, trained now or loaded.
 
     The number of batches counts, not that of photos: fewer photos are passed over again.
+    `changes` are other values of fields of the recipe, such as kernel_size=5.
     """
     recipe = replace(PUBLISHED, batches=run.profile.published_batches, seed=seed)
-    return _headline(run, prepared, recipe, None, "published")
+    return _headline(run, prepared, recipe, None, "published", changes)
 
 
-def colorize_cnn(run: Run, prepared: PreparedSet, seed: int) -> Fitted:
-    """The report's network trained until validation stops improving, trained now or loaded."""
+def colorize_cnn(run: Run, prepared: PreparedSet, seed: int, **changes) -> Fitted:
+    """The report's network trained until validation stops improving, trained now or loaded.
+
+    `changes` are other values of fields of the recipe.
+    """
     profile = run.profile
     recipe = replace(TRAINED, epochs=profile.epochs, patience=profile.patience, seed=seed)
-    return _headline(run, prepared, recipe, Photos.of(prepared, "validation"), "colorize_cnn")
+    validation = Photos.of(prepared, "validation")
+    return _headline(run, prepared, recipe, validation, "colorize_cnn", changes)
 
 
-def _headline(run: Run, prepared: PreparedSet, recipe: Recipe, validation, name: str) -> Fitted:
-    path = run.folder / "checkpoints" / f"{name}-seed{recipe.seed}.pt"
-    train, label = Photos.of(prepared, "train"), f"{name}, seed {recipe.seed}"
+def _headline(run: Run, prepared, recipe: Recipe, validation, name: str, changes: dict) -> Fitted:
+    changed = {field: x for field, x in changes.items() if x != getattr(recipe, field)}
+    named = "-".join([name, *map(str, changed.values()), f"seed{recipe.seed}"])
+    train, path = Photos.of(prepared, "train"), run.folder / "checkpoints" / f"{named}.pt"
+    recipe, label = replace(recipe, **changed), f"{name}, seed {recipe.seed}"
     return fit(recipe, train, validation, path=path, device=devices.asked(), label=label)
 
 
@@ -200,16 +207,17 @@ def moving_average(losses, window: int = 10, published: bool = True) -> np.ndarr
     return np.convolve(values, np.full(window, 1 / window), mode="valid")
 
 
-def constant_losses(train: Photos, judged: Photos) -> dict[str, float]:
-    """MSE in the report's scale, on the photos `judged`, of giving every pixel the same color.
+def constant_losses(train: Photos, judged: Photos, loss: str = "mse") -> dict[str, float]:
+    """The loss in the report's scale, on the photos `judged`, of giving every pixel one color.
 
-    "gray" is a = b = 0, "mean" the mean color of the photos `train`.
+    "gray" is a = b = 0, "mean" the mean color of the photos `train`. loss: "mse" or "l1".
     """
     values = np.arange(256) - color.AB_OFFSET
     trained, counts = (_counts(photos) for photos in (train, judged))
     colors = {"gray": np.zeros(2), "mean": trained @ values / trained.sum(axis=1)}
-    squares = {name: (values - ab[:, None]) ** 2 for name, ab in colors.items()}
-    return {name: float((counts * s).sum() / counts.sum() / 255**2) for name, s in squares.items()}
+    power = {"mse": 2, "l1": 1}[loss]
+    losses = {name: np.abs((values - ab[:, None]) / 255) ** power for name, ab in colors.items()}
+    return {name: float((counts * each).sum() / counts.sum()) for name, each in losses.items()}
 
 
 def _counts(photos: Photos) -> np.ndarray:

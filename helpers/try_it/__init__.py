@@ -1,6 +1,6 @@
 """Trying it: color a photo of one's own, and watch the report's network learn."""
 
-from .live import Curve, gray_loss
+from .live import Curve
 from .panels import ColoringPanel, TrainingPanel
 from .photo import Photo, load, save, street
 
@@ -9,7 +9,6 @@ __all__ = [
     "Curve",
     "Photo",
     "TrainingPanel",
-    "gray_loss",
     "load",
     "save",
     "street",

@@ -2,13 +2,8 @@
 
 from collections.abc import Callable
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from .. import color
-from ..training import Photos
-from ..training.losses import report_scale
 
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss}
 EVERY = 5  # batches between two calls of `show`: drawing takes about as long as one batch
@@ -42,11 +37,3 @@ class Curve:
     def stop(self) -> None:
         """End the training at its next batch; may be called from another thread."""
         self._stopped = True
-
-
-def gray_loss(photos: Photos, loss: str) -> float:
-    """The loss, "mse" or "l1" in the report's scale (0..1), of leaving the photos gray."""
-    _, stored = photos.take(slice(None))
-    truth = report_scale(stored)
-    gray = torch.full_like(truth, color.AB_OFFSET / 255)
-    return LOSSES[loss](gray, truth).item()

@@ -14,7 +14,7 @@ from ..colorize import Colorizer, coloring, judged, photo_files
 from ..photos import decode
 from ..plots import try_it as plots
 from ..training import Fitted, Photos, Recipe, devices
-from .live import Curve, gray_loss
+from .live import Curve
 from .photo import Photo, load, save
 
 LONGEST = 600  # pixels of the longer side of each picture that is shown
@@ -142,7 +142,7 @@ class TrainingPanel(ipywidgets.VBox):
             rate=self.rate.value,
             batches=self.batches.value,
         )
-        gray = gray_loss(self.photos, recipe.loss)
+        gray = training.constant_losses(self.photos, self.photos, recipe.loss)["gray"]
         self.curve = Curve(recipe.loss, lambda losses: self._draw(recipe, losses, gray))
         self.start.disabled, self.stop.disabled = True, False
         threading.Thread(target=self._train, args=(recipe, gray), daemon=True).start()

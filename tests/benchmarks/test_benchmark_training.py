@@ -36,6 +36,7 @@ def benchmark(monkeypatch):
     photos = Photos(lightness, np.stack([lightness // 2, 200 - lightness // 2], axis=-1))
     monkeypatch.setattr(module, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(module, "photos", lambda: photos)
+    monkeypatch.setattr(module, "TURN", 1)
     threads = torch.get_num_threads()
     yield module
     torch.set_num_threads(threads)

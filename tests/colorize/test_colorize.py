@@ -330,7 +330,7 @@ def test_memory_stays_within_a_few_bytes_a_pixel(weights, tmp_path, mode, most):
     exif[274] = 6
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(scene()).save(tmp_path / "small.png")
-    long = Image.fromarray(np.tile(scene(96, 160), (1600, 1))).convert(mode)
+    long = Image.fromarray(np.tile(scene(96, 160), (800, 1))).convert(mode)
     long.save(tmp_path / "long.png", exif=exif, icc_profile=profile)
     photos = tmp_path / "small.png", tmp_path / "long.png"
     done = subprocess.run(

@@ -298,7 +298,8 @@ def test_no_process_is_left_when_the_parent_is_killed(tmp_path):
 
 
 def test_a_killed_worker_loses_nothing_and_leaves_nothing(tmp_path):
-    (tmp_path / "classes" / ".000000_1.png.zo1hcs49.part").mkdir(parents=True)  # as a kill may leave
+    left_behind = tmp_path / "classes" / ".000000_1.png.zo1hcs49.part"  # a kill may leave it
+    left_behind.mkdir(parents=True)
     process, children = _start_writing(tmp_path, range(3))
     max(children, key=lambda child: child.create_time()).kill()
     assert process.wait(120) == 0

@@ -56,6 +56,16 @@ def test_every_claim_stands_in_the_table_with_its_verdicts_and_evidence(html, ma
     assert "</span> fails</span>" in first  # the recorded one did
 
 
+def test_an_aside_is_folded_from_its_heading_to_the_next(html):
+    soup = BeautifulSoup(html, "html.parser")
+    heading = soup.find(id="03_training-A-side-question")
+    fold = heading.find_parent("details")
+    assert heading.parent.name == "summary" and heading.parent.parent == fold
+    assert "Is it?" in fold.text and "It is." in fold.text
+    end = soup.find(id="03_training-What-was-shown")
+    assert end.find_parent("details") is None and "A line." not in fold.text
+
+
 def test_a_verdict_of_two_words_is_one_class_and_has_a_sign_and_a_color(html):
     row = html.split('<tr id="claim-level_7e4">')[1].split("</tr>")[0]
     assert '<span class="verdict not-comparable"><span aria-hidden="true">≠</span>' in row
@@ -204,7 +214,8 @@ def test_recorded_benchmarks_stand_in_the_appendix_and_in_the_side_bar(html):
 def test_a_chapter_can_be_saved_as_a_notebook_without_outputs(html):
     encoded = re.search(r'download="03_training.ipynb" href="data:[^,]*,([^"]*)"', html)[1]
     book = nbformat.reads(base64.b64decode(encoded).decode(), as_version=4)
-    assert [c.outputs for c in book.cells if c.cell_type == "code"] == [[], [], []]
+    outputs = [c.outputs for c in book.cells if c.cell_type == "code"]
+    assert len(outputs) == 4 and not any(outputs)
 
 
 def test_nothing_on_the_page_tells_of_the_folders_of_one_machine(made, tmp_path):

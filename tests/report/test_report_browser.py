@@ -99,6 +99,14 @@ def test_a_link_to_a_claim_unfolds_it_and_its_evidence_shows_verdict_and_number(
     assert top <= verdict.bounding_box()["y"] < 700
 
 
+def test_a_link_to_an_aside_unfolds_it(visit):
+    page = visit()
+    printed = page.get_by_text("It is.")
+    assert not printed.is_visible()
+    page.locator("nav a", has_text="A side question").evaluate("link => link.click()")
+    printed.wait_for(state="visible")
+
+
 def test_the_link_below_a_figure_opens_its_code_and_the_code_can_be_copied(visit):
     page = visit()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

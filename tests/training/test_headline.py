@@ -36,8 +36,10 @@ def test_the_reports_networks_use_the_profile_and_their_own_checkpoints(tmp_path
     trained = training.colorize_cnn(run, here, 7)
     assert published.batches == 6 and published.epochs.empty
     assert len(trained.epochs) <= 3 and trained.epochs.best.sum() == 1
+    changed = training.published(run, here, 7, kernel_size=5, loss="mse")
+    assert changed.model.conv1.kernel_size == (5, 5)
     names = sorted(path.name for path in (tmp_path / "checkpoints").glob("*.pt"))
-    assert names == ["colorize_cnn-seed7.pt", "published-seed7.pt"]
+    assert names == ["colorize_cnn-seed7.pt", "published-5-seed7.pt", "published-seed7.pt"]
 
 
 def test_weights_of_a_run_are_rewritten_when_the_training_changed(tmp_path):
@@ -117,3 +119,6 @@ def test_constant_losses_are_those_of_gray_and_of_the_training_mean():
     truth, mean = photos.ab[rows] - 128.0, photos.ab[4:].mean(axis=(0, 1, 2)) - 128.0
     assert losses["gray"] == pytest.approx((truth**2).mean() / 255**2)
     assert losses["mean"] == pytest.approx(((truth - mean) ** 2).mean() / 255**2)
+    absolute = training.constant_losses(Photos(photos.lightness[4:], photos.ab[4:]), judged, "l1")
+    assert absolute["gray"] == pytest.approx(np.abs(truth).mean() / 255)
+    assert absolute["mean"] == pytest.approx(np.abs(truth - mean).mean() / 255)

@@ -31,16 +31,3 @@ def test_a_stopped_curve_ends_the_training_at_the_next_batch():
     with pytest.raises(KeyboardInterrupt):
         training.fit(RECIPE, stored(8, height=16, width=16), log={"curve": curve})
     assert len(curve.losses) == EVERY
-
-
-@pytest.mark.parametrize(("loss", "expected"), [("mse", (10 / 255) ** 2), ("l1", 10 / 255)])
-def test_the_loss_of_gray_is_the_distance_of_the_colors_from_gray(loss, expected):
-    ab = np.full((3, 4, 4, 2), 128 + 10, np.uint8)
-    photos = training.Photos(np.zeros((3, 4, 4), np.uint8), ab)
-    assert try_it.gray_loss(photos, loss) == pytest.approx(expected)
-
-
-def test_the_loss_of_gray_agrees_with_that_of_chapter_3():
-    photos = stored(5)
-    expected = training.constant_losses(photos, photos)["gray"]
-    assert try_it.gray_loss(photos, "mse") == pytest.approx(expected, rel=1e-4)

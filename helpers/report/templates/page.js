@@ -27,7 +27,7 @@ addEventListener("hashchange", unfold);
 unfold();
 
 // Headings have an address, code can be copied.
-for (const heading of document.querySelectorAll("main :is(h2, h3)[id]")) {
+for (const heading of document.querySelectorAll("main :is(h2, h3)[id]:not(summary *)")) {
   const link = document.createElement("a");
   link.className = "permalink";
   link.href = `#${heading.id}`;
