@@ -64,7 +64,7 @@ def training(run: results.Run) -> nbformat.NotebookNode:
                 "$$\\sqrt{a^2 + b^2}$$\n\nAs [the loss](#fig-loss) shows, and "
                 "[the grid](#fig-comparison) in [the next chapter](04_evaluation.ipynb), gray has "
                 "{{metrics.gray.mse:.4f}} "
-                "([Zhang et al. 2016](#ref-zhang2016)).",
+                "([Zhang et al. 2016](#ref-zhang2016)). It is `gray`.",
                 "formula",
             ),
             code("run.figure(fig)", loss, name="loss"),

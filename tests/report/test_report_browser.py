@@ -139,6 +139,17 @@ def test_a_link_shows_the_figure_or_the_reference_that_it_leads_to(visit, way):
     assert not preview.is_visible()
 
 
+@pytest.mark.parametrize(("width", "beside"), [(1280, True), (1000, False)])
+def test_a_wide_margin_says_what_a_model_is_beside_its_first_mention(visit, width, beside):
+    page = visit(width)
+    note = page.locator(".note").first
+    assert note.is_visible() == beside
+    if beside:
+        assert "gray (a = b = 0)" in note.inner_text()
+        text = page.locator(".cell:has(> .note) p:has(a.model)").first.bounding_box()
+        assert note.bounding_box()["x"] >= text["x"] + text["width"]
+
+
 def test_a_heading_has_an_address_that_leads_back_to_it(visit):
     page = visit(reduced_motion="reduce")
     link = page.locator("h3", has_text="The loss").locator(".permalink")

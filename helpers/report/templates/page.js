@@ -73,6 +73,16 @@ for (const link of document.querySelectorAll("main a:is([href^='#fig-'], [href^=
 }
 addEventListener("keydown", (event) => { if (event.key === "Escape") preview.hidden = true; });
 
+// On a wide screen the margin says what a model is, beside its first mention in a chapter.
+for (const link of document.querySelectorAll(".cell > :is(p, ul, ol) a.model")) {
+  const note = document.createElement("small");
+  note.className = "note";
+  note.setAttribute("aria-hidden", "true"); // the preview says the same
+  const [name] = document.getElementById(link.hash.slice(1)).cells;
+  note.append(...[...name.childNodes].map((part) => part.cloneNode(true)));
+  link.closest(".cell > *").before(note);
+}
+
 // The side bar marks the last heading that passed the top of the window. The end of the page
 // never gets there, so there the link that was followed counts.
 const links = [...document.querySelectorAll("nav a")];
