@@ -135,9 +135,9 @@ def oracles(prepared: PreparedSet, indices: np.ndarray) -> pd.Series:
     in_photo = class_of + kinds * places
     by_photo = _means(in_photo, true, np.zeros((kinds * len(indices), 2)))
     answers = {
-        "its class": by_class[class_of],
-        "its class, lightness and height": by_cell[cell_of],
-        "its class, and the mean color of that in this photo": by_photo[in_photo],
+        "class": by_class[class_of],
+        "class, lightness and height": by_cell[cell_of],
+        "class and the mean color of the class in the photo": by_photo[in_photo],
     }
     errors = {name: np.square(ab - true).mean() for name, ab in answers.items()}
     return pd.Series(errors) / np.square(true).mean()

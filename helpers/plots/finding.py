@@ -45,8 +45,8 @@ def finding(
         figure,
         "finding",
         f"Filled points are {name}, with 95% confidence intervals.{also} Left of the line at 1 "
-        "the colors are closer to the truth than gray is; on the right, the line marks as much "
-        "color as the truth has.",
+        "the colors are closer to the ground truth than gray is; on the right, the line marks as "
+        "much color as the truth has.",
         "Two panels of points with intervals, one row each for gray, the published network, the "
         "same network trained longer, and our network at its two operating points: the error "
         "relative to gray, and the chroma relative to ground truth.",

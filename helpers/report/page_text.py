@@ -171,7 +171,10 @@ def headline(run: dict) -> str:
         said.append(f"trained longer, it {grays if longer < ALMOST_GRAY else share}")
     verdicts = {claim["key"]: claim["verdict"] for claim in run["claims"]}
     if "street_unet_accurate" in color:
-        ours = {"holds": "ours is closer to the truth", "fails": "ours is no closer to the truth"}
+        ours = {
+            "holds": "ours is closer to the ground truth",
+            "fails": "ours is no closer to the ground truth",
+        }
         said.append(ours.get(verdicts.get("unet_beats_cnn"), "whether ours does better is unclear"))
     return "; ".join(said) + "." if said else ""
 
@@ -193,7 +196,7 @@ def training_text(run: dict) -> str:
     if not cut:
         return "trained until validation stopped improving"
     seeds = f" for {len(cut)} of {len(best)} folds" if len(best) > 1 else ""
-    return f"trained longer but cut off{seeds} by the limit of {limit} passes"
+    return f"trained longer but cut off{seeds} by the limit of {limit} epochs"
 
 
 def table(html: str) -> str:

@@ -45,17 +45,17 @@ def findings(measured: dict) -> str:
         c["key"]: words.get(c["verdict"], "not distinguishable from") for c in measured["claims"]
     }
     return (
-        f"Trained as the report trained it, the network is {verdict['beats_gray']} a plain gray "
-        f"picture. Its squared error is {published[FIRST]:.2f} relative to gray.\n"
-        f"The same network, {training_text(measured)}, is {verdict['trained_beats_gray']} gray: "
-        f"the error is {trained[FIRST]:.2f}, with "
-        f"{trained['chroma_ratio']:.0%} of the true chroma.\n"
+        f"With the report's recipe, the network is {verdict['beats_gray']} gray. Its squared error "
+        f"is {published[FIRST]:.2f} relative to gray.\n"
+        f"The same network, {training_text(measured)}, has an error of {trained[FIRST]:.2f} and "
+        f"{trained['chroma_ratio']:.0%} of the true chroma. It is "
+        f"{verdict['trained_beats_gray']} gray.\n"
         f"The network made for this task, `street_unet`, reaches {accurate[FIRST]:.2f} at its "
         f"accurate operating point. At its colorful one it reaches {unet[FIRST]:.2f}, with "
         f"{unet['chroma_ratio']:.0%} of the true chroma.\n"
-        f"Streets differ: on another stretch of the same city expect {_span(accurate, '_new')} "
-        f"at the accurate point. It has a lower error than gray on "
-        f"{accurate['better_than_gray']:.0%} of the photos.\n"
+        f"At the accurate point, {accurate['better_than_gray']:.0%} of the photos have a lower "
+        f"error than gray. Streets differ: on another stretch of the same city, expect an error of "
+        f"{_span(accurate, '_new')} at this point.\n"
         f"{tally_text(measured['claims'])}."
     )
 

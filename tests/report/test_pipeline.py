@@ -236,7 +236,7 @@ def test_what_a_killed_run_leaves_is_removed_by_the_next(house):
     files = [*(house / "build" / "kernels").iterdir(), *(house / "build").glob(".a.json.*.part")]
     assert len(files) == 2 and all(path.exists() for path in files)
     replace_cells(house, "01_one", "1")
-    assert start(house).wait(SECONDS) == 0
+    assert pipeline.main([]) == 0
     assert not any(path.exists() for path in files)
 
 
@@ -441,8 +441,7 @@ def test_ctrl_c_lets_chapters_save_and_the_same_command_resumes(two_lanes, numbe
         add_cell(two_lanes, name, "1")
         path = two_lanes / "notebooks" / f"{name}.ipynb"
         path.write_text(path.read_text().replace("time.sleep(600)", "1"))
-    resumed = start(two_lanes, LANES)
-    assert resumed.wait(SECONDS) == 0, resumed.stderr.read()
+    assert pipeline.main([]) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
