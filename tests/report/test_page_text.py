@@ -13,7 +13,7 @@ from helpers.report import page_text
         ("quick", {"0": 12}, "trained longer but cut off by the limit of 12 epochs"),
         ("quick", {"0": 8}, "trained until validation stopped improving"),
         ("full", {"0": 20, "1": 40}, "trained until validation stopped improving"),
-        ("full", {"0": 20, "1": 41}, "cut off for 1 of 2 folds by the limit of 60 passes"),
+        ("full", {"0": 20, "1": 41}, "cut off for 1 of 2 folds by the limit of 60 epochs"),
         ("quick", {}, "trained longer"),
     ],
 )

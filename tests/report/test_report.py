@@ -78,7 +78,7 @@ def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_th
     abstract = text_of(html).split("What held and what did not")[0]
     assert "(published) reaches 1.04 (1.02–1.06, worse than gray), with 12% of the" in abstract
     assert "95% confidence intervals of the mean over streets like these" in abstract
-    assert "This run (600 photos of rendered streets at 150 places, each network tr" in abstract
+    assert "This run (600 pictures of rendered streets at 150 places, each network tr" in abstract
     assert "recorded full run: 1,400 Street View thumbnails at 350 places, each" in abstract
     assert "trained 3 times, once a fold" in abstract
     assert "street_unet" not in abstract
