@@ -77,7 +77,7 @@ def test_a_verdict_of_two_words_is_one_class_and_has_a_sign_and_a_color(html):
 def test_the_abstract_answers_the_question_and_leaves_out_models_that_are_not_there(html):
     abstract = text_of(html).split("What held and what did not")[0]
     assert "(published) reaches 1.04 (1.02–1.06, worse than gray), with 12% of the" in abstract
-    assert "95% confidence intervals of the mean over streets like these" in abstract
+    assert "95% confidence interval of the mean over streets like these" in abstract
     assert "This run (600 pictures of rendered streets at 150 places, each network tr" in abstract
     assert "recorded full run: 1,400 Street View thumbnails at 350 places, each" in abstract
     assert "trained 3 times, once a fold" in abstract
