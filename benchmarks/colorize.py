@@ -128,7 +128,10 @@ def in_a_process(weights: Path, given: Path, folder: str) -> tuple[float, float,
             except psutil.NoSuchProcess:
                 break
             time.sleep(0.005)
-        seconds = float(child.stdout.read())
+        printed = child.stdout.read()
+    if child.returncode:
+        raise RuntimeError(f"coloring {given} ended with status {child.returncode}")
+    seconds = float(printed)
     return seconds, time.perf_counter() - began - seconds, peak / 2**30
 
 

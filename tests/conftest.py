@@ -34,7 +34,7 @@ def _memory_given_back():
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
     gc.collect()
-    if hasattr(ctypes.CDLL(None), "malloc_trim"):
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
         ctypes.CDLL(None).malloc_trim(0)
 
 

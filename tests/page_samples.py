@@ -54,7 +54,7 @@ def table(rows: int = 4) -> nbformat.NotebookNode:
 
 def training(run: results.Run) -> nbformat.NotebookNode:
     """A chapter with a drawing, a formula, a table, a key and links."""
-    loss = line(run, "loss", "Loss by batch; quick.")
+    loss = line(run, "loss", "Loss by batch.")
     return v4.new_notebook(
         cells=[
             prose("# 3. Training\n\nHow is it fitted? See [below](#What-was-shown).", "title"),
@@ -68,7 +68,7 @@ def training(run: results.Run) -> nbformat.NotebookNode:
                 "formula",
             ),
             code("run.figure(fig)", loss, name="loss"),
-            code("run.claim(key + suffix, low)\n" + "x = 1  # long " * 20, name="claim"),
+            code('keys = ("level_7e4", "fall_until_60")\n' + "x = 1  # long " * 20, name="claim"),
             prose("## A side question\n\nIs it?", "aside", tags=["aside"]),
             code("print(2)", v4.new_output("stream", name="stdout", text="It is.\n"), name="is"),
             prose("## What was shown\n\nA line.", "end"),

@@ -34,7 +34,6 @@ BACK = {
     7: lambda rgb: np.rot90(rgb, 2).swapaxes(0, 1),
     8: lambda rgb: np.rot90(rgb, 3),
 }
-FORWARD = {6: 8, 8: 6}  # the orientations that BACK does not undo itself
 # The tags of a TIFF that describe the photo, and the types in which libtiff writes them; the others
 # describe how its bytes are stored.
 TIFF_TAGS = dict.fromkeys((269, 270, 271, 272, 285, 305, 306, 315, 316, 33432), (2,))

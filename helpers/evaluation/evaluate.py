@@ -149,7 +149,10 @@ class Difference:
 
     @property
     def word(self) -> str:
-        """ "better", "worse" or "not distinguishable", by the metric's own direction."""
+        """ "better", "worse" or "not distinguishable", by the metric's own direction.
+
+        Of a metric that is best at 1, "different" or "not distinguishable".
+        """
         better = metrics.METRICS[self.metric].better
         if better == "one":
             apart = self.low > 0 or self.high < 0
@@ -172,7 +175,7 @@ def evaluate(
 
     predictions: per model one array a seed, each N x H x W x 2 in ab units, in the order of
     `indices`; a generator keeps one of them in memory at a time. weights: bins.color_weights,
-    by default those of the training photos.
+    by default those of the training photos. Raises ValueError for no photos.
     """
     if not len(indices):
         raise ValueError("no photos to evaluate: the split is empty")

@@ -21,7 +21,6 @@ ROWS = {  # names in records: names in tables
     "photos as they are": "augmentation left out",
     "photos cropped and lit otherwise, too": "cropping and relighting added",
     "weights not averaged": "averaging of weights left out",
-    "no look at the whole picture": "global context left out",
     "photos of elsewhere as well": "photos of elsewhere added",
 }
 WORDS = {": faithful": ", accurate", ": colorful": ", colorful", "tried": "tested"}

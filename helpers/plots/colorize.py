@@ -118,7 +118,7 @@ def right_and_wrong(examples: Sequence["Example"]) -> Drawing:
         "The shipped weights on photos of this run: the best on the left, "
         "the worst on the right. Numbers are CIEDE2000 relative to that of gray; above 1 the photo "
         "would be closer to its own colors if it had been left gray.",
-        "Twelve streets, each gray, colored and in its own colors. On the left the colors are "
+        "Streets, each gray, colored and in its own colors. On the left the colors are "
         "close to the street's own, on the right they are not.",
         photo=True,
     )

@@ -197,14 +197,14 @@ def _save(book, path: Path) -> None:
 
 
 def unrun_cells(notebook: dict) -> list[int]:
-    """Numbers, from 1, of the code cells without an execution count."""
+    """Numbers, from 1, of the code cells without an execution count that `execute` runs."""
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     return [
         number
         for number, cell in enumerate(code, 1)
         if cell["execution_count"] is None
         and "".join(cell["source"]).strip()
-        and "nbval-skip" not in cell["metadata"].get("tags", [])
+        and "skip-execution" not in cell["metadata"].get("tags", [])
     ]
 
 

@@ -93,7 +93,7 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
         picture=next((words for words in figures if words["name"] == HEADLINE), None),
         numbers=numbers,
         data=data,
-        command=results.get("command", _command(data, results["profile"])),
+        command=results["command"],
         built=f"{datetime.now(UTC):%Y-%m-%d}",
         style=Markup(_style()),
         script=Markup((PAGE / "page.js").read_text(encoding="utf-8")),
@@ -244,12 +244,11 @@ def _claims(results: dict, recorded: dict, books: dict) -> list[dict]:
 
 
 def _evidence(key: str, book) -> str | None:
-    """The last cell that names the claim, else the last cell that judges any claim."""
+    """The last cell that names the claim."""
     quoted = (f'"{key}"', f'"{sentence(key)}"')
     code = [cell for cell in book.cells if cell.cell_type == "code"]
     named = [cell for cell in code if any(name in cell.source for name in quoted)]
-    judging = [cell for cell in code if "run.claim(" in cell.source]
-    return (named or judging)[-1].metadata.page_id if named or judging else None
+    return named[-1].metadata.page_id if named else None
 
 
 def _chart(main: dict, results: dict) -> dict:
@@ -325,11 +324,6 @@ def _appendix() -> list[dict]:
         }
     )
     return found
-
-
-def _command(data: str, profile: str) -> str:
-    options = "" if data == "synthetic" else f" --data {data}"
-    return f"./run_all.sh{options}" + (" --profile full" if profile == "full" else "")
 
 
 def _style() -> str:

@@ -29,6 +29,7 @@ class Recipe:
     sampling: "passes" shuffles the photos and takes each once per epoch; "draws" takes them at
         random, with replacement.
     falling: the rate rises, stays, and falls to 0 (`rate_at`); otherwise it is constant.
+    weight_decay, beta2: of AdamW.
     clip: largest norm of the gradients.
     average: share of the running average of the weights that each batch keeps. The averaged
         weights are the result. None: the weights of the epoch that validated best, or the last.
@@ -72,7 +73,8 @@ class Recipe:
         known = LOSSES.get(self.network)
         if known is None:
             raise ValueError(f"no network {self.network!r}: use one of {', '.join(LOSSES)}")
-        for name, options in (("loss", known), ("changes", CHANGES)):
+        samplings = ("passes", "draws")
+        for name, options in (("loss", known), ("changes", CHANGES), ("sampling", samplings)):
             value = getattr(self, name)
             if value not in options:
                 raise ValueError(f"no {name} {value!r}: use one of {', '.join(options)}")

@@ -56,7 +56,7 @@ def verdicts(text):
 
 
 def test_a_step_is_better_or_worse_only_if_its_interval_excludes_zero():
-    names = {"weights not averaged": 0.02, "no look at the whole picture": -0.01}
+    names = {"weights not averaged": 0.02, "photos cropped and lit otherwise, too": -0.01}
     names |= {"photos of elsewhere as well": 0.004, "photos as they are": -0.004}
     sentences = tables.step_sentences(steps(**names))
     assert verdicts(sentences) == ["worse", "better", *["not distinguishable"] * 2]

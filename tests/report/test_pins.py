@@ -45,8 +45,3 @@ def test_this_environment_is_the_pinned_one():
 def test_a_missing_or_other_version_is_named(monkeypatch):
     monkeypatch.setattr(options.metadata, "version", lambda name: "0.0.1")
     assert "numpy==" + pins()["numpy"] in options.unmet_requirements()
-
-
-def test_the_pinned_soupsieve_compiles_on_python_3_11_2():
-    """From 3.0 on its patterns meet the fault that `re` had until Python 3.11.5."""
-    assert Version(pins()["soupsieve"]) < Version("3")

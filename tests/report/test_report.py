@@ -128,7 +128,7 @@ def test_a_verdict_stands_below_its_cell_with_how_it_was_found(html):
     assert 'href="#claim-vibrant"' in cell
 
 
-def test_claims_that_a_cell_does_not_name_lead_to_the_cell_that_judges_them(html):
+def test_claims_lead_to_the_cell_that_names_them_or_their_sentence(html):
     cell = html.split('id="03_training-cell-claim"')[1].split('class="cell"')[0]
     assert 'id="evidence-level_7e4"' in cell and 'id="evidence-fall_until_60_csv"' in cell
     assert 'id="evidence-vibrant"' not in cell
