@@ -15,6 +15,7 @@ from helpers.training import PUBLISHED, STREET_UNET, Recipe
         ({"loss": "l3"}, "use one of mse, l1"),
         ({"network": "street_unet", "loss": "mse"}, "use one of bins, l2, l1"),
         ({"changes": "upside down"}, "use one of none, mirror, all"),
+        ({"sampling": "pases"}, "use one of passes, draws"),
         ({"batches": None}, "give one of the two"),
         ({"epochs": 3}, "give one of the two"),
         ({"batches": 0}, "give 1 or more"),
