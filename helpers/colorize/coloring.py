@@ -41,7 +41,12 @@ SEEN = 144 * 144  # pixels of what the network sees
 # this cut the squared error relative to gray from 0.51 to 0.49 (Manhattan), from 0.60 to 0.59
 # (Cambridge, 256 x 256) and from 0.65 to 0.63 (landscapes), and the share of photos worse than gray
 # from 18% to 13% in Cambridge. Seen at 120 x 120 or 176 x 176 the three did no better for all.
+# The middle one is mirrored, so that what depends on left and right averages out; it costs nothing.
+# Errors on 40 validation photos of each set, in the same order: 0.437 from 0.442, 0.536 from 0.544,
+# 0.634 from 0.633 (accurate); 0.483 from 0.485, 0.561 from 0.573, 0.713 from 0.719 (colorful).
+# With all three both turned, at twice the cost: 0.434, 0.539, 0.631; 0.468, 0.560, 0.714.
 SCALES = (0.75, 1, 1.33)
+MIRRORED = 1
 LEAST_SIDE = 8  # pixels of what the network sees, however long and thin the picture
 
 
@@ -152,7 +157,9 @@ class Colorizer:
         gray = scans.stretched(gray, sized(gray, *network_size(*gray.shape)))
         sizes = [network_size(*gray.shape, scale) for scale in SCALES]
         low = tuple((side + 1) // 2 for side in sizes[-1])
-        seen = torch.stack([self._posterior(gray, size, low) for size in sizes])
+        seen = torch.stack(
+            [self._posterior(gray, size, low, s == MIRRORED) for s, size in zip(SCALES, sizes)]
+        )
         logs = torch.log_softmax(seen.mean(dim=0), dim=1)
         unsure = float(street_unet.certainty(self.model, logs)) < UNSURE
         point = replace(self.point, rebalance=0.0) if unsure else self.point
@@ -160,9 +167,12 @@ class Colorizer:
         fine = [max(n, min(own, edges.FINE * n)) for own, n in zip(gray.shape, low)]
         return chroma, bins.entropy(logs)[:, None], self._lightness(gray, *fine), unsure
 
-    def _posterior(self, gray: np.ndarray, size: tuple, low: tuple) -> Tensor:
+    def _posterior(self, gray: np.ndarray, size: tuple, low: tuple, mirrored: bool) -> Tensor:
         """Log probabilities of the bins (1 x Q x low) from the picture at `size`."""
-        logs = street_unet.posterior(self.model, self._lightness(gray, *size))
+        lightness = self._lightness(gray, *size)
+        seen = lightness.flip(-1) if mirrored else lightness
+        logs = street_unet.posterior(self.model, seen)
+        logs = logs.flip(-1) if mirrored else logs
         return F.interpolate(logs, size=low, mode="bilinear", antialias=True)
 
     def paint(

@@ -104,6 +104,7 @@ def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
 ):
     """Where nothing has to be shrunk, chroma averaged down is what the network said."""
     monkeypatch.setattr(coloring, "SCALES", (1,))
+    monkeypatch.setattr(coloring, "MIRRORED", None)
     monkeypatch.setattr(coloring, "SEEN", 88 * 112)
     monkeypatch.setattr(coloring, "UNSURE", 0)
     gray = np.kron(np.random.default_rng(1).integers(60, 200, (11, 14)), np.ones((8, 8)))
@@ -141,6 +142,39 @@ def test_a_color_must_be_likely_at_every_size():
     mean /= mean.sum()
     assert network.sizes == [network_size(240, 320, scale) for scale in coloring.SCALES]
     assert np.allclose(bits, -(mean * np.log2(mean)).sum(), atol=1e-5)
+
+
+class ByPlace(torch.nn.Module):
+    """A network that gives each bin its share of `shares(lightness at half size)`."""
+
+    def __init__(self, shares):
+        super().__init__()
+        self.shares, self.centers, self.prior = shares, CENTERS, PRIOR
+
+    def forward(self, lightness):
+        half = torch.nn.functional.avg_pool2d(lightness, 2, ceil_mode=True)
+        likely = self.shares(half[:, 0])
+        return torch.stack([likely, 1 - likely, *[torch.full_like(likely, 0.1)] * 2], 1).log()
+
+
+def test_the_middle_size_is_seen_mirrored_and_its_colors_return_to_their_place(monkeypatch):
+    """Colors that follow the picture stay where they are; those that follow the side move."""
+
+    def entropy(shares):
+        return Colorizer(ByPlace(shares), OperatingPoint(), "cpu").predict(scene(240, 320))[1]
+
+    def by_light(half):
+        return 0.1 + 0.8 * half
+
+    def by_side(half):
+        return torch.linspace(0.02, 0.5, half.shape[-1]).expand_as(half)
+
+    followed, lopsided = entropy(by_light), entropy(by_side)
+    monkeypatch.setattr(coloring, "MIRRORED", None)
+    assert (followed - entropy(by_light)).abs().max() < 0.02
+    alone = entropy(by_side)
+    assert (lopsided[..., 0] - alone[..., 0]).min() > 0.1
+    assert (alone[..., -1] - lopsided[..., -1]).min() > 0.1
 
 
 def test_of_a_picture_that_the_network_is_unsure_of_the_colors_are_not_rebalanced(monkeypatch):
