@@ -332,6 +332,42 @@ def test_a_server_that_dies_is_not_asked_for_every_photo(server, tmp_path):
     assert set(wanted[:10]) <= set(files(tmp_path))
 
 
+@pytest.mark.parametrize("step", ["missing", "page"])
+def test_a_wrong_address_is_given_up_and_a_right_one_then_has_every_photo(server, tmp_path, step):
+    wanted = names(100)
+    server.plans = {name: [step] for name in wanted}
+    with pytest.raises(ConnectionError, match=r"no photos were found at .* to a mirror"):
+        run(server, wanted, tmp_path)
+    assert len(server.asked) < 60
+    server.plans = {}
+    assert run(server, wanted, tmp_path) == {}
+    assert files(tmp_path) == wanted
+
+
+def test_photos_lacking_before_the_first_that_is_had_are_not_asked_for_again(server, tmp_path):
+    wanted = names(30)
+    server.plans = {name: ["missing"] for name in wanted[:10]}
+    assert list(run(server, wanted, tmp_path)) == wanted[:10]
+    asked = len(server.asked)
+    assert list(run(server, wanted, tmp_path)) == wanted[:10]
+    assert len(server.asked) == asked
+
+
+def test_many_lacking_photos_do_not_end_a_run_that_has_photos(server, tmp_path):
+    run(server, names(2), tmp_path)
+    wanted = names(50)
+    server.plans = {name: ["missing"] for name in wanted[2:]}
+    assert list(run(server, wanted, tmp_path)) == wanted[2:]
+
+
+def test_a_photo_that_was_had_at_last_is_not_noted_as_failed(server, tmp_path):
+    server.plans = {"000002_1.jpg": ["page", "good"], "000003_1.jpg": ["page"]}
+    run(server, names(3), tmp_path)
+    run(server, names(3), tmp_path)
+    noted = (tmp_path / "failed.csv").read_text()
+    assert "000002_1.jpg" not in noted and "000003_1.jpg" in noted
+
+
 def test_the_address_comes_from_the_variable(server, tmp_path, monkeypatch):
     monkeypatch.setenv(download.VARIABLE, server.address.rstrip("/"))
     assert fetch(names(1), tmp_path) == {}
