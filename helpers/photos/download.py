@@ -129,6 +129,7 @@ def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None
             waiting.put(None)
         for thread in threads:
             thread.join(0.3)  # time to finish a file
+        session.close()
 
 
 def _fetch_one(session, address, name, folder, pause, timeout) -> Exception | str | None:

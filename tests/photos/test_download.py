@@ -10,6 +10,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nbformat
+import psutil
 import pytest
 from photo_samples import encoded
 from pipeline_samples import book
@@ -366,6 +367,22 @@ def test_a_photo_that_was_had_at_last_is_not_noted_as_failed(server, tmp_path):
     run(server, names(3), tmp_path)
     noted = (tmp_path / "failed.csv").read_text()
     assert "000002_1.jpg" not in noted and "000003_1.jpg" in noted
+
+
+def connections(server):
+    """The open connections of this process to the server."""
+    mine = psutil.Process().net_connections("tcp")
+    return [one for one in mine if one.raddr and one.raddr.port == server.server_port]
+
+
+def test_no_connection_stays_open_after_a_download_that_was_given_up(server, tmp_path):
+    server.plans = {name: ["text"] for name in names(100)}
+    with pytest.raises(ConnectionError) as failure:
+        run(server, names(100), tmp_path)
+    until = time.monotonic() + 5
+    while connections(server) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not connections(server) and failure.value
 
 
 def test_the_address_comes_from_the_variable(server, tmp_path, monkeypatch):
