@@ -71,12 +71,13 @@ def prepare(
 def full_size_photo(prepared: PreparedSet, fullsize: str | Path | None = None) -> np.ndarray | None:
     """Return a photo as Street View saved it (H x W x 3, uint8), or None if there is none.
 
-    It is the first photo of the set, or else of `fullsize`, a folder of such photos.
+    It is the first photo of the set, or else of `fullsize`, a folder of such photos. Raises
+    FileNotFoundError or ValueError, in one sentence, if that folder has no photo.
     """
     saved = [f"{width}x{height}" for width, height in controls.SIZES]
     own = np.flatnonzero(prepared.photos.crop.str.split(" of ").str[1].isin(saved))
     if len(own) or fullsize is not None:
-        path = prepared.path(own[0]) if len(own) else sources.find(fullsize).photos[0].path
+        path = prepared.path(own[0]) if len(own) else sources.gather(Path(fullsize)).photos[0].path
         return np.asarray(decode.upright_rgb(decode.opened(path)))
     return None
 

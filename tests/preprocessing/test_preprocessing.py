@@ -233,6 +233,13 @@ def test_no_usable_photo_is_one_sentence(tmp_path):
         prepare(tmp_path / "bad", workers=1)
 
 
+def test_a_folder_of_gifs_has_no_full_size_photo_and_the_message_says_why(folder, tmp_path):
+    (tmp_path / "gifs").mkdir()
+    (tmp_path / "gifs" / "a.gif").touch()
+    with pytest.raises(ValueError, match=r"no photo of .*'a.gif', is a gif file: save it as"):
+        preprocessing.full_size_photo(prepare(folder, workers=1), tmp_path / "gifs")
+
+
 def test_too_little_room_is_reported_before_the_work(folder, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 1000}))
     with pytest.raises(OSError, match=r"MB are needed .* are free: make room"):
