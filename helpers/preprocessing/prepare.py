@@ -113,7 +113,7 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
     shape = (size[1], size[0])
     files = {"lightness": shape, "ab": (*shape, 2)} | ({"classes": shape} if with_classes else {})
     arrays = {name: store.Rows(target / f"{name}.npy", row) for name, row in files.items()}
-    kept, rounding = [], []
+    kept, usable, rounding = [], [], []
     rejected = list(main.rejected) + list(added.rejected if added else [])
     every = max(1, len(found) // MEASURED)
     items = [
@@ -125,7 +125,7 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
     killed = "too much for its process, which the system ended (out of memory?)"
     with closing(pool.in_order(thumbnail.prepare_photo, items, workers, 8, killed)) as results:
         bar = tqdm(results, total=len(items), desc="preparing", unit=" photos")
-        for (photo, is_extra), result in zip(found, bar):
+        for (photo, is_extra), item, result in zip(found, items, bar):
             if isinstance(result, str):
                 rejected.append((photo.file, result))
                 continue
@@ -138,11 +138,15 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
                 rounding.append(result.rounding)
             row = (photo.file, photo.place, photo.view, result.crop, result.sha256, is_extra)
             kept.append(row)
+            usable.append(item)
     for array in arrays.values():
         array.close()
     if not kept:
         file, reason = rejected[0]
         raise ValueError(f"no photo of {main.root} can be used; the first, {file!r}, is {reason}")
+    if not rounding:  # as where every second photo is gray, and only those were to be measured
+        again = [thumbnail.prepare_photo(*item[:-1], True) for item in usable[:MEASURED]]
+        rounding = [result.rounding for result in again]
     columns = ["file", "place", "view", "crop", "sha256", "extra"]
     photos = pd.DataFrame(kept, columns=columns)
     lightness = np.load(target / "lightness.npy", mmap_mode="r")

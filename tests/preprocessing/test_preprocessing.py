@@ -240,6 +240,16 @@ def test_a_folder_of_gifs_has_no_full_size_photo_and_the_message_says_why(folder
         preprocessing.full_size_photo(prepare(folder, workers=1), tmp_path / "gifs")
 
 
+def test_the_cost_of_8_bits_is_measured_where_every_second_photo_is_gray(tmp_path):
+    pairs = street(tmp_path / "pairs", places=50, views=2)
+    for path in pairs.glob("*_1.jpg"):
+        Image.open(path).convert("L").save(path)
+    prepared = prepare(pairs, workers=1)
+    assert len(prepared.photos) == 50 and set(prepared.photos["view"]) == {"2"}
+    cost = prepared.manifest["eight_bit"]
+    assert cost["photos"] == 48 and 0 < cost["delta_e_mean"] < 1
+
+
 def test_too_little_room_is_reported_before_the_work(folder, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 1000}))
     with pytest.raises(OSError, match=r"MB are needed .* are free: make room"):
