@@ -78,9 +78,9 @@ def find_jobs(
 
 def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str, str]]]:
     """The root, the names of photos in it, and (name, reason) for whatever is not a photo."""
-    if given.exists() and not (given.is_file() or given.is_dir()):
+    if os.path.exists(given) and not (os.path.isfile(given) or os.path.isdir(given)):
         return given.parent, [], [(given.name, "not an ordinary file")]
-    if not given.is_dir():
+    if not os.path.isdir(given):  # Path raises OSError for a name too long
         return given.parent, [given.name], []
     try:
         source = sources.find(given)
