@@ -89,8 +89,10 @@ def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str,
     ours, names = output.resolve(), [p.file for p in source.photos]
     if given.resolve() in ours.parents:
         names = [p.file for p in source.photos if ours not in p.path.resolve().parents]
-    empty = [] if names else [("", "holds no photos but those in the folder of --output")]
-    return given, names, source.rejected + empty
+    rejected = source.rejected
+    if source.photos and not names:
+        rejected = [*rejected, ("", "holds no photos but those in the folder of --output")]
+    return given, names, rejected
 
 
 def color_photo(

@@ -170,6 +170,14 @@ def test_nothing_to_color_is_an_error(run, photos):
     assert status == 1 and "holds no photos but those in the folder of --output" in complaint
 
 
+def test_a_folder_of_gifs_is_reported_once(run, tmp_path):
+    (tmp_path / "gifs").mkdir()
+    (tmp_path / "gifs" / "a.gif").touch()
+    status, _, complaint = run(tmp_path / "gifs")
+    assert status == 1 and "1 could not be colored" in complaint
+    assert "a.gif: a gif file: save it as" in complaint and "--output" not in complaint
+
+
 def test_a_name_too_long_for_a_comparison_does_not_stop_the_others(run, photos):
     (photos / "square.jpg").rename(photos / f"{'n' * 246}.jpg")
     status, said, complaint = run(photos, "--compare")
