@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +112,6 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
     size, with_classes = about["size"], any(photo.classes for photo, _ in found)
     shape = (size[1], size[0])
     files = {"lightness": shape, "ab": (*shape, 2)} | ({"classes": shape} if with_classes else {})
-    arrays = {name: store.Rows(target / f"{name}.npy", row) for name, row in files.items()}
     kept, usable, rounding = [], [], []
     rejected = list(main.rejected) + list(added.rejected if added else [])
     every = max(1, len(found) // MEASURED)
@@ -123,7 +122,13 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
     # A process costs about as much to start as some hundred photos do to prepare.
     workers = workers or min(pool.cores(), 1 + len(items) // 200)
     killed = "too much for its process, which the system ended (out of memory?)"
-    with closing(pool.in_order(thumbnail.prepare_photo, items, workers, 8, killed)) as results:
+    with ExitStack() as stack:
+        arrays = {
+            name: stack.enter_context(closing(store.Rows(target / f"{name}.npy", row)))
+            for name, row in files.items()
+        }
+        results = pool.in_order(thumbnail.prepare_photo, items, workers, 8, killed)
+        stack.enter_context(closing(results))
         bar = tqdm(results, total=len(items), desc="preparing", unit=" photos")
         for (photo, is_extra), item, result in zip(found, items, bar):
             if isinstance(result, str):
@@ -139,8 +144,6 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
             row = (photo.file, photo.place, photo.view, result.crop, result.sha256, is_extra)
             kept.append(row)
             usable.append(item)
-    for array in arrays.values():
-        array.close()
     if not kept:
         file, reason = rejected[0]
         raise ValueError(f"no photo of {main.root} can be used; the first, {file!r}, is {reason}")

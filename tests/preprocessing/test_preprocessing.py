@@ -250,6 +250,29 @@ def test_the_cost_of_8_bits_is_measured_where_every_second_photo_is_gray(tmp_pat
     assert cost["photos"] == 48 and 0 < cost["delta_e_mean"] < 1
 
 
+FULL = """
+import resource, sys, warnings
+from pathlib import Path
+from helpers import paths, preprocessing
+paths.PREPARED = Path(sys.argv[2])
+warnings.simplefilter("always", ResourceWarning)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    preprocessing.prepare(sys.argv[1], workers=1)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes")
+def test_a_full_disk_leaves_no_file_open(folder, tmp_path):
+    command = [sys.executable, "-c", FULL, folder, tmp_path / "prepared"]
+    environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "the disk is full while writing to" in done.stdout
+    assert ".npy" not in done.stderr
+
+
 def test_too_little_room_is_reported_before_the_work(folder, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 1000}))
     with pytest.raises(OSError, match=r"MB are needed .* are free: make room"):
