@@ -168,25 +168,47 @@ def remove_left_behind(*folders: Path) -> None:
                         os.close(held)
 
 
-def output_file(text: str) -> Path:
-    """For argparse: the path of a file to write. Refuses a folder before any work is done."""
+def output(text: str) -> Path:
+    """For argparse: a path to write, `~` expanded. Refuses the home of a user who does not exist.
+
+    Nothing else would: a folder called `~name` would be made.
+    """
     path = Path(os.path.expanduser(text))
-    if path.is_dir():
+    if text.startswith("~") and path == Path(text):
+        raise argparse.ArgumentTypeError(f"{text}: there is no such user, ./{text} is a path here")
+    return path
+
+
+def output_file(text: str) -> Path:
+    """For argparse: the path of a file to write.
+
+    Refuses a folder, or a name that the system refuses, before any work is done.
+    """
+    path = output(text)
+    if os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{text} is a folder: give the name of a file")
     for folder in path.parents:
-        if folder.exists():
-            if not folder.is_dir():
+        if os.path.exists(folder):
+            if not os.path.isdir(folder):
                 raise argparse.ArgumentTypeError(f"{folder} is a file, not a folder")
             break
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text} cannot be written ({error.strerror}): give another name"
+        ) from None
     return path
 
 
 def input_file(text: str) -> Path:
     """For argparse: the path of a file to read. Refuses a folder or a file that is missing."""
     path = Path(os.path.expanduser(text))
-    if path.is_dir():
+    if os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{text} is a folder: give the name of a file")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise argparse.ArgumentTypeError(f"{text}: there is no such file")
     return path
 

@@ -91,12 +91,20 @@ def test_a_file_to_write_may_be_new_or_there_but_no_folder(tmp_path):
         paths.output_file(str(tmp_path / "there.json" / "new.json"))
 
 
+@pytest.mark.parametrize(
+    ("name", "says"), [("x" * 300, "give another name"), ("~nosuchuser/new.json", "no such user")]
+)
+def test_a_name_that_cannot_be_written_is_refused_in_one_sentence(name, says):
+    with pytest.raises(argparse.ArgumentTypeError, match=says):
+        paths.output_file(name)
+
+
 def test_a_file_to_read_is_there_and_no_folder(tmp_path):
     (tmp_path / "there.json").touch()
     assert paths.input_file(str(tmp_path / "there.json")) == tmp_path / "there.json"
     with pytest.raises(argparse.ArgumentTypeError, match="is a folder: give the name of a file"):
         paths.input_file(str(tmp_path))
-    for missing in (str(tmp_path / "gone.json"), "~nobody/gone.json"):
+    for missing in (str(tmp_path / "gone.json"), "~nosuchuser/gone.json", "x" * 300):
         with pytest.raises(argparse.ArgumentTypeError, match="there is no such file"):
             paths.input_file(missing)
 

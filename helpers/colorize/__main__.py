@@ -104,10 +104,10 @@ def parser() -> argparse.ArgumentParser:
 
 def folder(text: str) -> Path:
     """For argparse: a folder to write into. Refuses a file, and the name of a photo."""
-    path = Path(text).expanduser()
-    existing = next((place for place in (path, *path.parents) if place.exists()), path)
-    photo = path.suffix.lower() in paths.PHOTO_ENDINGS and not path.exists()
-    if photo or (existing.exists() and not existing.is_dir()):
+    path = paths.output(text)
+    existing = next((place for place in (path, *path.parents) if os.path.exists(place)), path)
+    photo = path.suffix.lower() in paths.PHOTO_ENDINGS and not os.path.exists(path)
+    if photo or (os.path.exists(existing) and not os.path.isdir(existing)):
         raise argparse.ArgumentTypeError(f"{existing} is a file: name a folder")
     return path
 
@@ -157,7 +157,7 @@ def color_all(made: argparse.ArgumentParser, options: argparse.Namespace) -> int
     except (OSError, ValueError) as error:
         made.exit(2, f"{made.prog}: {error}\n")
     begun = time.perf_counter()
-    inputs = [given.expanduser() for given in options.inputs]
+    inputs = [Path(os.path.expanduser(given)) for given in options.inputs]
     jobs, done = find_jobs(inputs, options.output, options.compare, options.uncertainty)
     originals = identities(given.photo for given in [*jobs, *done])
     taken = "overwrite" if options.overwrite else "keep" if options.keep else "error"

@@ -78,9 +78,9 @@ def find_jobs(
 
 def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str, str]]]:
     """The root, the names of photos in it, and (name, reason) for whatever is not a photo."""
-    if given.exists() and not (given.is_file() or given.is_dir()):
+    if os.path.exists(given) and not (os.path.isfile(given) or os.path.isdir(given)):
         return given.parent, [], [(given.name, "not an ordinary file")]
-    if not given.is_dir():
+    if not os.path.isdir(given):  # Path raises OSError for a name too long
         return given.parent, [given.name], []
     try:
         source = sources.find(given)
@@ -89,8 +89,10 @@ def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str,
     ours, names = output.resolve(), [p.file for p in source.photos]
     if given.resolve() in ours.parents:
         names = [p.file for p in source.photos if ours not in p.path.resolve().parents]
-    empty = [] if names else [("", "holds no photos but those in the folder of --output")]
-    return given, names, source.rejected + empty
+    rejected = source.rejected
+    if source.photos and not names:
+        rejected = [*rejected, ("", "holds no photos but those in the folder of --output")]
+    return given, names, rejected
 
 
 def color_photo(

@@ -1,8 +1,8 @@
 """`python -m helpers.evaluation`: measure weights on a folder of photos they have not seen."""
 
 import argparse
+import os
 import sys
-from pathlib import Path
 
 from .. import metrics, paths, results
 from .folder import compare, evaluate_folder, read_record
@@ -15,7 +15,7 @@ def check_folder(text: str) -> None:
             f"{text} are photos of ./run_all.sh, which measures them itself: run "
             f"./run_all.sh --data {text}, or give ./{text} for a folder of that name"
         )
-    if not Path(text).expanduser().is_dir():
+    if not os.path.isdir(os.path.expanduser(text)):
         raise ValueError(f"there is no folder {text!r}: give a folder of photos")
 
 

@@ -62,10 +62,7 @@ def opened(
         return photo
     if isinstance(photo, np.ndarray):
         return Image.fromarray(photo)
-    largest = max(MAX_BYTES, MAX_BYTES * most // MAX_PIXELS)
-    if not isinstance(photo, bytes) and os.stat(photo).st_size > largest:
-        raise TooLargeError(f"a file of more than {largest // 10**6:,} MB")
-    data = photo if isinstance(photo, bytes) else Path(photo).read_bytes()
+    data = photo if isinstance(photo, bytes) else read(photo, most)
     if not data:
         raise BadPhotoError("an empty file")
     too_large = TooLargeError(f"more than {most / 10**6:g} megapixels")
@@ -99,6 +96,17 @@ def opened(
     elif image.format == "TIFF":
         _check_samples(image)
     return image
+
+
+def read(path: str | os.PathLike, most: int = MAX_PIXELS) -> bytes:
+    """The bytes of a photo file.
+
+    Raises TooLargeError, before reading, if they are more than `most` pixels can need.
+    """
+    largest = max(MAX_BYTES, MAX_BYTES * most // MAX_PIXELS)
+    if os.stat(path).st_size > largest:
+        raise TooLargeError(f"a file of more than {largest // 10**6:,} MB")
+    return Path(path).read_bytes()
 
 
 def exif(image: Image.Image) -> Image.Exif:

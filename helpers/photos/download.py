@@ -50,12 +50,13 @@ def fetch(
     """Download the photos `names` ("000001_1.jpg") that `folder` lacks.
 
     Returns the names that could not be downloaded, with the reason. Photos that the server does
-    not have are noted in missing.csv and not requested again. Photos that failed are noted in
-    failed.csv; the next run requests them after all others. Where STREETSIDE_FETCHED is set, as
+    not have are noted in missing.csv and not requested again. They are noted only if `folder`
+    holds a photo: a wrong address has none. Photos that failed are noted in failed.csv; the next
+    run requests them after all others. Where STREETSIDE_FETCHED is set, as
     in the chapters of a run, nothing is requested. Photos are at
     `<address>images/<name>`; the default is the variable STREETSIDE_STREETVIEW_URL, else ADDRESS.
     `pause` and `timeout` (to connect, between bytes) are seconds. Raises ConnectionError if the
-    server cannot be reached, OSError if the disk has no room.
+    server cannot be reached or has no photos at this address, OSError if the disk has no room.
     """
     address = (address or os.environ.get(VARIABLE) or ADDRESS).rstrip("/") + "/"
     paths.remove_left_behind(folder)
@@ -79,6 +80,7 @@ def fetch(
 def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None:
     """Download photos; those that are missing or fail join the notes, with the reason."""
     before, row, alone = set(failed), 0, True
+    known, unnoted = any(folder.glob("*.jpg")), False  # whether the set is at this address
     session = _session(pause)
     waiting, results, stop = queue.SimpleQueue(), queue.SimpleQueue(), threading.Event()
 
@@ -100,20 +102,26 @@ def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None
             name, problem = results.get()
             if name is None:
                 raise problem
+            known = known or problem is None
+            # Until a photo was had, no answer shows that the others are at this address.
+            bad = isinstance(problem, Exception) or not known
             # What failed in an earlier run says nothing about the server of today.
-            row = row + 1 if isinstance(problem, Exception) and name not in before else 0
+            row = row + 1 if bad and name not in before else 0
             unreachable = isinstance(problem, requests.ConnectionError | requests.Timeout)
             alone = alone and unreachable and row > 0
             if row == (ALONE if alone else GIVE_UP):
                 raise ConnectionError(_unreachable(address, problem))
             for other in itertools.islice(untried, 1 if alone else None):
                 waiting.put(other)
+            failed.pop(name, None)
             if problem == LACKING:
-                missing[name] = problem
-                _note(folder / MISSING, missing)
+                missing[name], unnoted = problem, True
             elif problem is not None:
                 failed[name] = f"could not be fetched ({problem})"
-        if failed:  # not if the server cannot be reached
+            if unnoted and known:
+                _note(folder / MISSING, missing)
+                unnoted = False
+        if failed or before:  # not if the server cannot be reached
             _note(folder / FAILED, failed)
     finally:
         stop.set()
@@ -121,6 +129,7 @@ def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None
             waiting.put(None)
         for thread in threads:
             thread.join(0.3)  # time to finish a file
+        session.close()
 
 
 def _fetch_one(session, address, name, folder, pause, timeout) -> Exception | str | None:
@@ -221,9 +230,13 @@ def _session(pause: float) -> requests.Session:
     return session
 
 
-def _unreachable(address: str, error: Exception) -> str:
+def _unreachable(address: str, problem: Exception | str) -> str:
+    if isinstance(problem, str):
+        found = f"no photos were found at {address} ({problem}): check the address"
+    else:
+        found = f"{address} cannot be reached ({type(problem).__name__}): check the network"
     return (
-        f"{address} cannot be reached ({type(error).__name__}): check the network and run again, "
+        f"{found} and run again, "
         f"set {VARIABLE} to a mirror, or use --data synthetic or a folder of photos"
     )
 

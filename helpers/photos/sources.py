@@ -43,7 +43,8 @@ def gather(data: str | Path, images: int | None = None, workers: int | None = No
 
     `data` is "synthetic", "streetview" or a folder of photos; "./synthetic" is a folder. A part of
     the photos is taken as stretches of neighboring places, spread over the list. Raises
-    FileNotFoundError or ValueError, in one sentence, for a folder that is missing or has no photo.
+    FileNotFoundError or ValueError, in one sentence, for a folder that is missing or has no photo,
+    and ValueError if `images` are fewer than a place has.
     """
     if images is not None and images < 1:
         raise ValueError(f"--images {images}: take a number of photos from 1 up")
@@ -52,6 +53,9 @@ def gather(data: str | Path, images: int | None = None, workers: int | None = No
     if data == "streetview":
         return _street_view(images)
     source = find(data)
+    if not source.photos:
+        file, reason = source.rejected[0]
+        raise ValueError(f"no photo of {data} can be used; the first, {file!r}, is {reason}")
     return Source(source.name, source.root, choose(source.photos, images), source.rejected)
 
 
@@ -60,7 +64,8 @@ def find(folder: str | Path) -> Source:
 
     The place of a photo is the name before the view in `<place>_<view>` (one digit), else its
     folder if there are enough folders to split, else each photo is a place of its own. Raises
-    FileNotFoundError or ValueError, in one sentence, if there is no such folder or no photo in it.
+    FileNotFoundError or ValueError, in one sentence, if there is no such folder or no picture in
+    it. A folder whose pictures are all rejected gives a source without photos.
     """
     root = Path(os.path.expanduser(folder))
     if not os.path.exists(root):
@@ -80,7 +85,10 @@ def find(folder: str | Path) -> Source:
 
 
 def choose(photos: list[Photo], images: int | None) -> list[Photo]:
-    """Return at most `images` photos: whole places, in stretches spread over the list of places."""
+    """Return at most `images` photos: whole places, in stretches spread over the list of places.
+
+    Raises ValueError, in one sentence, if that is no place at all.
+    """
     if images is None or len(photos) <= images:
         return photos
     counts = Counter(photo.place for photo in photos)
@@ -88,6 +96,12 @@ def choose(photos: list[Photo], images: int | None) -> list[Photo]:
     number = min(len(places), images // min(counts.values()))
     while number and sum(counts[places[i]] for i in spread(len(places), number)) > images:
         number -= 1
+    if not number:
+        needed = sum(counts[places[i]] for i in spread(len(places), min(len(places), PLACES)))
+        raise ValueError(
+            f"--images {images} is less than one place has, and a split needs {PLACES} places: "
+            f"give --images {needed} or more"
+        )
     chosen = {places[i] for i in spread(len(places), number)}
     return [photo for photo in photos if photo.place in chosen]
 

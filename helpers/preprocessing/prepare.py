@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -71,12 +71,13 @@ def prepare(
 def full_size_photo(prepared: PreparedSet, fullsize: str | Path | None = None) -> np.ndarray | None:
     """Return a photo as Street View saved it (H x W x 3, uint8), or None if there is none.
 
-    It is the first photo of the set, or else of `fullsize`, a folder of such photos.
+    It is the first photo of the set, or else of `fullsize`, a folder of such photos. Raises
+    FileNotFoundError or ValueError, in one sentence, if that folder has no photo.
     """
     saved = [f"{width}x{height}" for width, height in controls.SIZES]
     own = np.flatnonzero(prepared.photos.crop.str.split(" of ").str[1].isin(saved))
     if len(own) or fullsize is not None:
-        path = prepared.path(own[0]) if len(own) else sources.find(fullsize).photos[0].path
+        path = prepared.path(own[0]) if len(own) else sources.gather(Path(fullsize)).photos[0].path
         return np.asarray(decode.upright_rgb(decode.opened(path)))
     return None
 
@@ -111,8 +112,7 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
     size, with_classes = about["size"], any(photo.classes for photo, _ in found)
     shape = (size[1], size[0])
     files = {"lightness": shape, "ab": (*shape, 2)} | ({"classes": shape} if with_classes else {})
-    arrays = {name: store.Rows(target / f"{name}.npy", row) for name, row in files.items()}
-    kept, rounding = [], []
+    kept, usable, rounding = [], [], []
     rejected = list(main.rejected) + list(added.rejected if added else [])
     every = max(1, len(found) // MEASURED)
     items = [
@@ -122,9 +122,15 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
     # A process costs about as much to start as some hundred photos do to prepare.
     workers = workers or min(pool.cores(), 1 + len(items) // 200)
     killed = "too much for its process, which the system ended (out of memory?)"
-    with closing(pool.in_order(thumbnail.prepare_photo, items, workers, 8, killed)) as results:
+    with ExitStack() as stack:
+        arrays = {
+            name: stack.enter_context(closing(store.Rows(target / f"{name}.npy", row)))
+            for name, row in files.items()
+        }
+        results = pool.in_order(thumbnail.prepare_photo, items, workers, 8, killed)
+        stack.enter_context(closing(results))
         bar = tqdm(results, total=len(items), desc="preparing", unit=" photos")
-        for (photo, is_extra), result in zip(found, bar):
+        for (photo, is_extra), item, result in zip(found, items, bar):
             if isinstance(result, str):
                 rejected.append((photo.file, result))
                 continue
@@ -137,11 +143,13 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
                 rounding.append(result.rounding)
             row = (photo.file, photo.place, photo.view, result.crop, result.sha256, is_extra)
             kept.append(row)
-    for array in arrays.values():
-        array.close()
+            usable.append(item)
     if not kept:
         file, reason = rejected[0]
         raise ValueError(f"no photo of {main.root} can be used; the first, {file!r}, is {reason}")
+    if not rounding:  # as where every second photo is gray, and only those were to be measured
+        again = [thumbnail.prepare_photo(*item[:-1], True) for item in usable[:MEASURED]]
+        rounding = [result.rounding for result in again]
     columns = ["file", "place", "view", "crop", "sha256", "extra"]
     photos = pd.DataFrame(kept, columns=columns)
     lightness = np.load(target / "lightness.npy", mmap_mode="r")

@@ -100,9 +100,9 @@ class Rows:
         self.count += 1
 
     def close(self) -> None:
-        self.file.seek(0)
-        self._header()
-        self.file.close()
+        with self.file:  # a full disk fails here once more
+            self.file.seek(0)
+            self._header()
 
     def _header(self) -> None:
         shape = (self.count, *self.row)  # NumPy pads the header, so that it can be rewritten

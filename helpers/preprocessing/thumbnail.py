@@ -53,7 +53,7 @@ def prepare_photo(
     `classes` is a PNG of class ids for the same photo; `measure` adds the error of 8 bits.
     """
     try:
-        data = Path(path).read_bytes()
+        data = decode.read(path)
         rgb, crop = _shrink(decode.opened(data), size, factor)
         lightness, ab = color.split_lab(rgb)
         if color.is_gray(ab):

@@ -97,7 +97,7 @@ def mistake(options: argparse.Namespace) -> str | None:
     for name in ("data", "extra", "elsewhere"):
         folder = getattr(options, name)
         if folder is not None and not (name == "data" and folder in paths.SOURCES):
-            complaint = _folder_mistake(f"--{name}", Path(folder).expanduser())
+            complaint = _folder_mistake(f"--{name}", Path(os.path.expanduser(folder)))
             if complaint:
                 return complaint
     if options.images is not None and options.images < 40:
@@ -114,9 +114,9 @@ def mistake(options: argparse.Namespace) -> str | None:
 
 
 def _folder_mistake(option: str, folder: Path) -> str | None:
-    if not folder.exists():
+    if not os.path.exists(folder):  # Path raises OSError for a name too long
         return f"{option} {folder}: there is no such folder. Give a folder of photos."
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return f"{option} {folder} is a file: give the folder that holds your photos."
     if all(problem for _, problem in walk(folder)):
         kinds = ", ".join(sorted(paths.PHOTO_ENDINGS))

@@ -149,7 +149,7 @@ def changed_parameters(options) -> dict:
     changed = {n: getattr(options, n) for n in names if getattr(options, n) != blank[n]}
     for name in changed:
         if is_folder(name, changed[name]):
-            changed[name] = str(Path(changed[name]).expanduser().resolve())
+            changed[name] = str(Path(os.path.expanduser(changed[name])).resolve())
     return changed
 
 

@@ -34,7 +34,7 @@ def load(photo: str | os.PathLike | bytes, name: str = "") -> Photo:
 
     Raises BadPhotoError, one sentence with the name and the reason, if it cannot be read.
     """
-    path = None if isinstance(photo, bytes) else Path(photo).expanduser()
+    path = None if isinstance(photo, bytes) else Path(os.path.expanduser(photo))
     name = Path(name).name if path is None else path.name
     try:
         image = decode.opened(photo if path is None else path)

@@ -170,6 +170,14 @@ def test_nothing_to_color_is_an_error(run, photos):
     assert status == 1 and "holds no photos but those in the folder of --output" in complaint
 
 
+def test_a_folder_of_gifs_is_reported_once(run, tmp_path):
+    (tmp_path / "gifs").mkdir()
+    (tmp_path / "gifs" / "a.gif").touch()
+    status, _, complaint = run(tmp_path / "gifs")
+    assert status == 1 and "1 could not be colored" in complaint
+    assert "a.gif: a gif file: save it as" in complaint and "--output" not in complaint
+
+
 def test_a_name_too_long_for_a_comparison_does_not_stop_the_others(run, photos):
     (photos / "square.jpg").rename(photos / f"{'n' * 246}.jpg")
     status, said, complaint = run(photos, "--compare")
@@ -503,6 +511,26 @@ def test_a_wrong_command_is_refused_before_any_work(
         main(arguments)
     assert stopped.value.code == 2 and says in capsys.readouterr().err
     assert not Path("o").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [("~nosuchuser/colored", "there is no such user"), ("x" * 300, "File name too long")],
+)
+def test_an_output_that_no_folder_can_be_is_refused_in_one_sentence(
+    run, photos, output, says, capsys
+):
+    with pytest.raises(SystemExit) as stopped:
+        run(photos, output=output)
+    assert stopped.value.code == 2 and says in capsys.readouterr().err
+    assert not Path("~nosuchuser").exists()
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/a.jpg", "x" * 300])
+def test_a_name_that_no_photo_can_have_fails_and_the_others_are_colored(run, photos, name):
+    status, said, complaint = run(name, photos)
+    assert status == 1 and "colored 3 of 4" in said
+    assert "1 could not be colored" in complaint and name in complaint
 
 
 def test_large_photos_wait_for_room_and_a_vast_one_goes_alone():

@@ -174,6 +174,13 @@ def test_a_folder_that_is_missing_is_one_sentence(folder, capsys):
     assert "there is no folder" in error and "nowhere" in error
 
 
+@pytest.mark.parametrize("name", ["~nosuchuser/photos", "x" * 300])
+def test_a_name_that_no_folder_can_have_is_one_sentence(name, capsys):
+    assert command.main([name]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert "there is no folder" in error
+
+
 @pytest.mark.parametrize("source", ["synthetic", "streetview"])
 def test_a_source_of_the_report_is_no_folder_and_is_not_downloaded(capsys, source):
     assert command.main([source]) == 1

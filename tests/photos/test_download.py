@@ -10,6 +10,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nbformat
+import psutil
 import pytest
 from photo_samples import encoded
 from pipeline_samples import book
@@ -330,6 +331,58 @@ def test_a_server_that_dies_is_not_asked_for_every_photo(server, tmp_path):
         run(server, wanted, tmp_path)
     assert len(set(server.asked)) < 60
     assert set(wanted[:10]) <= set(files(tmp_path))
+
+
+@pytest.mark.parametrize("step", ["missing", "page"])
+def test_a_wrong_address_is_given_up_and_a_right_one_then_has_every_photo(server, tmp_path, step):
+    wanted = names(100)
+    server.plans = {name: [step] for name in wanted}
+    with pytest.raises(ConnectionError, match=r"no photos were found at .* to a mirror"):
+        run(server, wanted, tmp_path)
+    assert len(server.asked) < 60
+    server.plans = {}
+    assert run(server, wanted, tmp_path) == {}
+    assert files(tmp_path) == wanted
+
+
+def test_photos_lacking_before_the_first_that_is_had_are_not_asked_for_again(server, tmp_path):
+    wanted = names(30)
+    server.plans = {name: ["missing"] for name in wanted[:10]}
+    assert list(run(server, wanted, tmp_path)) == wanted[:10]
+    asked = len(server.asked)
+    assert list(run(server, wanted, tmp_path)) == wanted[:10]
+    assert len(server.asked) == asked
+
+
+def test_many_lacking_photos_do_not_end_a_run_that_has_photos(server, tmp_path):
+    run(server, names(2), tmp_path)
+    wanted = names(50)
+    server.plans = {name: ["missing"] for name in wanted[2:]}
+    assert list(run(server, wanted, tmp_path)) == wanted[2:]
+
+
+def test_a_photo_that_was_had_at_last_is_not_noted_as_failed(server, tmp_path):
+    server.plans = {"000002_1.jpg": ["page", "good"], "000003_1.jpg": ["page"]}
+    run(server, names(3), tmp_path)
+    run(server, names(3), tmp_path)
+    noted = (tmp_path / "failed.csv").read_text()
+    assert "000002_1.jpg" not in noted and "000003_1.jpg" in noted
+
+
+def connections(server):
+    """The open connections of this process to the server."""
+    mine = psutil.Process().net_connections("tcp")
+    return [one for one in mine if one.raddr and one.raddr.port == server.server_port]
+
+
+def test_no_connection_stays_open_after_a_download_that_was_given_up(server, tmp_path):
+    server.plans = {name: ["text"] for name in names(100)}
+    with pytest.raises(ConnectionError) as failure:
+        run(server, names(100), tmp_path)
+    until = time.monotonic() + 5
+    while connections(server) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not connections(server) and failure.value
 
 
 def test_the_address_comes_from_the_variable(server, tmp_path, monkeypatch):

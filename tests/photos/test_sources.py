@@ -11,6 +11,7 @@ from helpers import paths
 from helpers.photos import synthetic
 from helpers.photos.sources import choose, find, gather, spread
 from helpers.preprocessing import prepare
+from helpers.training.headline import training_size
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 
@@ -130,7 +131,7 @@ def test_a_folder_with_the_longest_name_is_a_folder(tmp_path, letter, monkeypatc
 
 
 def test_a_name_that_no_file_can_have_is_one_sentence():
-    for name in ("x" * 300, "~nobody/photos", "a\0b"):
+    for name in ("x" * 300, "~nosuchuser/photos", "a\0b"):
         with pytest.raises(FileNotFoundError, match="no folder"):
             find(name)
 
@@ -153,6 +154,14 @@ def test_a_folder_without_photos_is_one_sentence(tmp_path, names):
     touch(tmp_path, *names)
     with pytest.raises(ValueError, match="holds no photo"):
         gather(tmp_path)
+
+
+def test_a_folder_whose_pictures_are_no_photos_is_one_sentence_that_names_the_first(tmp_path):
+    touch(tmp_path, "a.gif", "b.gif")
+    assert find(tmp_path).photos == []
+    for refused in (gather, training_size):
+        with pytest.raises(ValueError, match=r"no photo of .*'a.gif', is a gif file: save it as"):
+            refused(tmp_path)
 
 
 @pytest.mark.parametrize("images", [0, -5])
@@ -193,6 +202,19 @@ def test_as_many_whole_places_are_taken_as_fit(tmp_path):
     fitting = [n for n in range(20) if sum(views[i] for i in spread(20, n)) <= 31]
     chosen = choose(photos, 31)
     assert len({photo.place for photo in chosen}) == max(fitting) and len(chosen) <= 31
+
+
+@pytest.mark.parametrize("more", [0, 4])
+def test_fewer_photos_than_a_place_has_are_refused_with_a_number_that_works(
+    tmp_path, monkeypatch, more
+):
+    monkeypatch.setattr(paths, "PREPARED", tmp_path / "prepared")
+    folder = street(tmp_path / "street")
+    touch(folder, *(f"000000_{view}.jpg" for view in range(4, 4 + more)))
+    for refused in (gather, prepare, training_size):
+        with pytest.raises(ValueError, match=f"less than one place .* --images {30 + more} or"):
+            refused(folder, 2)
+    assert prepare(folder, 30 + more, workers=1).manifest["places"] == 10
 
 
 def test_streets_are_rendered_once_and_again_when_their_code_changes(tmp_path, monkeypatch):

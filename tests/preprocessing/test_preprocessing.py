@@ -233,6 +233,46 @@ def test_no_usable_photo_is_one_sentence(tmp_path):
         prepare(tmp_path / "bad", workers=1)
 
 
+def test_a_folder_of_gifs_has_no_full_size_photo_and_the_message_says_why(folder, tmp_path):
+    (tmp_path / "gifs").mkdir()
+    (tmp_path / "gifs" / "a.gif").touch()
+    with pytest.raises(ValueError, match=r"no photo of .*'a.gif', is a gif file: save it as"):
+        preprocessing.full_size_photo(prepare(folder, workers=1), tmp_path / "gifs")
+
+
+def test_the_cost_of_8_bits_is_measured_where_every_second_photo_is_gray(tmp_path):
+    pairs = street(tmp_path / "pairs", places=50, views=2)
+    for path in pairs.glob("*_1.jpg"):
+        Image.open(path).convert("L").save(path)
+    prepared = prepare(pairs, workers=1)
+    assert len(prepared.photos) == 50 and set(prepared.photos["view"]) == {"2"}
+    cost = prepared.manifest["eight_bit"]
+    assert cost["photos"] == 48 and 0 < cost["delta_e_mean"] < 1
+
+
+FULL = """
+import resource, sys, warnings
+from pathlib import Path
+from helpers import paths, preprocessing
+paths.PREPARED = Path(sys.argv[2])
+warnings.simplefilter("always", ResourceWarning)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    preprocessing.prepare(sys.argv[1], workers=1)
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes")
+def test_a_full_disk_leaves_no_file_open(folder, tmp_path):
+    command = [sys.executable, "-c", FULL, folder, tmp_path / "prepared"]
+    environment = os.environ | {"PYTHONPATH": str(paths.ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert "the disk is full while writing to" in done.stdout
+    assert ".npy" not in done.stderr
+
+
 def test_too_little_room_is_reported_before_the_work(folder, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 1000}))
     with pytest.raises(OSError, match=r"MB are needed .* are free: make room"):

@@ -1,6 +1,7 @@
 """Averaging is exact, and the decoder's help costs little."""
 
 import io
+import resource
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from skimage.transform import resize_local_mean
 from helpers import color
 from helpers.photos import decode
 from helpers.preprocessing import thumbnail
-from helpers.preprocessing.thumbnail import shrink
+from helpers.preprocessing.geometry import FACTOR, SIZE
+from helpers.preprocessing.thumbnail import prepare_photo, shrink
 
 
 def noise(size, seed=0) -> Image.Image:
@@ -232,3 +234,12 @@ def test_the_commonest_class_of_a_cell_wins(tmp_path):
     clear = counts.max(axis=-1) > 75
     assert clear.mean() > 0.4
     assert np.array_equal(small[clear], counts.argmax(axis=-1)[clear])
+
+
+def test_a_vast_file_is_rejected_before_it_is_read(tmp_path):
+    path = tmp_path / "vast.tif"
+    with path.open("wb") as file:
+        file.truncate(decode.MAX_BYTES + 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert prepare_photo(path, SIZE, FACTOR, None, False) == "a file of more than 1,000 MB"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB on Linux

@@ -37,6 +37,11 @@ def test_a_missing_folder_is_named(capsys, tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["~nosuchuser/photos", "x" * 300])
+def test_a_name_that_no_folder_can_have_is_a_missing_folder(capsys, name):
+    assert "there is no such folder" in complaint(capsys, "--data", name)
+
+
 def test_an_empty_folder_holds_no_photo(capsys, tmp_path):
     (tmp_path / "notes.txt").touch()
     assert "holds no photo (.j" in complaint(capsys, "--data", str(tmp_path))

@@ -71,6 +71,12 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path):
         try_it.load(tmp_path / "gone.jpg")
 
 
+@pytest.mark.parametrize("name", ["~nosuchuser/a.jpg", "x" * 300])
+def test_a_name_that_no_photo_can_have_is_one_sentence(name):
+    with pytest.raises(decode.BadPhotoError, match=r"cannot be read: "):
+        try_it.load(name)
+
+
 def test_a_street_of_a_folder_is_one_of_its_photos(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "PREPARED", tmp_path / "prepared")
     folder = street(tmp_path / "photos")
