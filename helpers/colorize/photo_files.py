@@ -133,16 +133,29 @@ def stored(picture: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _upright(image: Image.Image, orientation: int) -> np.ndarray:
-    """sRGB (H x W x 3, uint8) of an opened picture, upright; gray is a view of one channel."""
+    """sRGB (H x W x 3, uint8) of an opened picture, upright; of gray, a view of one channel."""
     profile = image.info.get("icc_profile")
     space, change = (decode.transform(image.mode, profile) if profile else None) or (None, None)
     one = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
     if change and (space == "L") != one:  # strips might differ in whether they are gray
         return _filled(decode.srgb(image), orientation, (3,), np.uint8, np.asarray)
-    if not one:
+    try:
+        gray = _filled(image, orientation, (), np.uint8, lambda x: _channel(decode.srgb(x), one))
+    except _ColorError:
         return _filled(image, orientation, (3,), np.uint8, decode.srgb)
-    gray = _filled(image, orientation, (), np.uint8, lambda strip: decode.srgb(strip).getchannel(0))
     return np.broadcast_to(gray[..., None], (*gray.shape, 3))
+
+
+class _ColorError(Exception):
+    """A picture whose channels differ."""
+
+
+def _channel(strip: Image.Image, gray: bool) -> np.ndarray:
+    """The channel of a strip that is gray, as many scans in RGB are. Raises _ColorError."""
+    rgb = np.asarray(strip)
+    if not (gray or all(np.array_equal(rgb[..., 0], rgb[..., i]) for i in (1, 2))):
+        raise _ColorError
+    return rgb[..., 0]
 
 
 def _filled(image: Image.Image, orientation: int, channels: tuple, dtype, converted) -> np.ndarray:

@@ -331,14 +331,14 @@ for name in sys.argv[3:]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts memory in other units")
-@pytest.mark.parametrize(("mode", "most"), [("RGB", 8), ("L", 4)])
+@pytest.mark.parametrize(("mode", "most"), [("RGB", 2), ("RGBA", 2), ("L", 1)])
 def test_memory_stays_within_a_few_bytes_a_pixel(weights, tmp_path, mode, most):
-    """The program itself takes 300 MB; Pillow decodes color with four bytes a pixel."""
+    """Beyond the peak of a small picture. A gray one in RGB had 2.7 to 3.0 when it was kept so."""
     exif = Image.Exif()
     exif[274] = 6
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(scene()).save(tmp_path / "small.png")
-    long = Image.fromarray(np.tile(scene(96, 160), (800, 1))).convert(mode)
+    long = Image.fromarray(np.tile(scene(96, 160), (1600, 1))).convert(mode)
     long.save(tmp_path / "long.png", exif=exif, icc_profile=profile)
     photos = tmp_path / "small.png", tmp_path / "long.png"
     done = subprocess.run(
