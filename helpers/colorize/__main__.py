@@ -86,6 +86,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also write a map of the uncertainty, from black (certain) to white",
     )
+    add(
+        "--check-orientation",
+        action="store_true",
+        help="name photos that may lie on their side, be upside down or negatives. They are "
+        "colored as they are. data/weights/README.md says how often this is right",
+    )
     add("--no-mark", action="store_true", help="leave out the mark that colors were predicted")
     add(
         "--max-megapixels",
@@ -162,7 +168,8 @@ def color_all(made: argparse.ArgumentParser, options: argparse.Namespace) -> int
     originals = identities(given.photo for given in [*jobs, *done])
     taken = "overwrite" if options.overwrite else "keep" if options.keep else "error"
     most = int(options.max_megapixels * 1e6)
-    results = color_album(jobs, colorizer, taken, originals, mark, most)
+    check = options.check_orientation
+    results = color_album(jobs, colorizer, taken, originals, mark, most, check)
     # one photo needs no bar; for more, None draws one only in a terminal
     hidden = True if len(jobs) < 2 else None
     done += tqdm(results, total=len(jobs), unit="photo", disable=hidden)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ..photos import decode, pool, sources
-from . import judged, photo_files
+from . import judged, photo_files, upright
 from .coloring import Colorizer, Painted
 
 ROOM = 50_000_000  # pixels in memory at a time, over all photos; a larger photo is done alone
@@ -96,11 +96,16 @@ def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str,
 
 
 def color_photo(
-    job: Job, colorizer: Colorizer, mark: str | None = None, most: int = decode.MAX_PIXELS
+    job: Job,
+    colorizer: Colorizer,
+    mark: str | None = None,
+    most: int = decode.MAX_PIXELS,
+    check: bool = False,
 ) -> Done:
     """Color one photo file and write the files of its job.
 
-    mark: see `photo_files.mark_of`; None leaves it out. most: pixels of the largest photo.
+    mark: see `photo_files.mark_of`; None leaves it out. most: pixels of the largest photo. check:
+    whether to look if the photo is upright (`upright.doubt`), which is told among the losses.
     Raises what reading raises, WriteError, and BadPhotoError for any error in between.
     """
     try:
@@ -111,14 +116,14 @@ def color_photo(
         scan = photo_files.read(image, mark)
         del image
         try:
-            return _color_scan(job, scan, colorizer)
+            return _color_scan(job, scan, colorizer, check)
         except (photo_files.WriteError, MemoryError):
             raise
         except Exception as error:  # the file was read, so it is not damaged
             raise decode.BadPhotoError(f"could not be colored ({error})") from error
 
 
-def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
+def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer, check: bool) -> Done:
     kind = judged.kind(scan.rgb)
     picture = scan.rgb if scan.deep is None else scan.deep
     chroma, bits, unsure = colorizer.predict(picture)
@@ -142,6 +147,8 @@ def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer) -> Done:
         painted = Painted(colorizer, photo_files.stored(picture, scan.orientation), chroma)
         photo_files.write_stored(job.targets["colored"], painted, scan)
     losses = tuple(scan.losses)
+    if check and (doubt := upright.doubt(colorizer, picture)):
+        losses += (f"perhaps {doubt} (set it right and color it again, if so)",)
     return Done(job.photo, kind=kind, errors=errors, losses=losses, unsure=unsure)
 
 
@@ -184,12 +191,13 @@ def color_album(
     originals: frozenset = frozenset(),
     mark: str | None = None,
     most: int = decode.MAX_PIXELS,
+    check: bool = False,
 ) -> Iterator[Done]:
     """Color photos, several at a time, and yield the result of each when it is done.
 
     taken: what to do if a file exists: "error", "keep" (and make what is missing) or "overwrite".
-    A file that is one of the `originals` (device and inode) is never written. mark and most: see
-    `color_photo`.
+    A file that is one of the `originals` (device and inode) is never written. mark, most and
+    check: see `color_photo`.
     """
 
     def made(job: Job) -> Done:
@@ -207,7 +215,7 @@ def color_album(
             job = replace(job, targets=missing)
         if existing and taken == "error":
             return Done(job.photo, failure=f"{existing[0]} exists: use --overwrite or --keep")
-        return color_photo(job, colorizer, mark, most)
+        return color_photo(job, colorizer, mark, most, check)
 
     def attempt(job: Job) -> Done:
         try:

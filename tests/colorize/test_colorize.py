@@ -22,7 +22,7 @@ from PIL import Image, ImageCms
 from skimage.color import rgb2lab
 
 from helpers import paths
-from helpers.colorize import Colorizer, album, coloring
+from helpers.colorize import Colorizer, album, coloring, upright
 from helpers.colorize.__main__ import LISTED, listed, main
 
 ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
@@ -348,6 +348,18 @@ def test_memory_stays_within_a_few_bytes_a_pixel(weights, tmp_path, mode, most):
     before, after = (int(line[5:]) for line in done.stdout.splitlines() if line[:4] == "peak")
     assert 1024 * (after - before) < most * long.width * long.height
     assert Image.open(tmp_path / "colored" / "long.png").size == long.size
+
+
+@pytest.mark.parametrize(("margin", "named"), [(-100, True), (100, False)])
+def test_photos_that_seem_not_to_be_upright_are_named_and_colored(
+    run, tmp_path, monkeypatch, margin, named
+):
+    Image.fromarray(scene()).save(tmp_path / "one.png")
+    monkeypatch.setattr(upright, "MARGIN", margin)
+    status, said, _ = run(tmp_path / "one.png", "--check-orientation")
+    assert status == 0 and ("perhaps " in said) == named
+    status, said, _ = run(tmp_path / "one.png", "--overwrite")
+    assert status == 0 and "perhaps " not in said
 
 
 def test_photos_of_which_the_network_is_unsure_are_named(run, tmp_path, monkeypatch):
