@@ -187,13 +187,11 @@ def output_file(text: str) -> Path:
     path = output(text)
     if os.path.isdir(path):
         raise argparse.ArgumentTypeError(f"{text} is a folder: give the name of a file")
-    for folder in path.parents:
-        if os.path.exists(folder):
-            if not os.path.isdir(folder):
-                raise argparse.ArgumentTypeError(f"{folder} is a file, not a folder")
-            break
+    folder = next((each for each in path.parents if os.path.exists(each)), path.parent)
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise argparse.ArgumentTypeError(f"{folder} is a file, not a folder")
     try:
-        os.lstat(path)
+        os.lstat(folder / path.name)
     except FileNotFoundError:
         pass
     except OSError as error:

@@ -92,7 +92,12 @@ def test_a_file_to_write_may_be_new_or_there_but_no_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "says"), [("x" * 300, "give another name"), ("~nosuchuser/new.json", "no such user")]
+    ("name", "says"),
+    [
+        ("x" * 300, "give another name"),
+        ("not there yet/" + "x" * 300, "give another name"),
+        ("~nosuchuser/new.json", "no such user"),
+    ],
 )
 def test_a_name_that_cannot_be_written_is_refused_in_one_sentence(name, says):
     with pytest.raises(argparse.ArgumentTypeError, match=says):

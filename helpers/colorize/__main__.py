@@ -89,8 +89,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--check-orientation",
         action="store_true",
-        help="name photos that may lie on their side, be upside down or negatives. They are "
-        "colored as they are. data/weights/README.md says how often this is right",
+        help="name photos of streets that may lie on their side, be upside down or negatives. They "
+        "are colored as they are. data/weights/README.md says how often this is right",
     )
     add("--no-mark", action="store_true", help="leave out the mark that colors were predicted")
     add(

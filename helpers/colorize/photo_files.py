@@ -141,9 +141,10 @@ def _upright(image: Image.Image, orientation: int) -> np.ndarray:
         return _filled(decode.srgb(image), orientation, (3,), np.uint8, np.asarray)
     try:
         gray = _filled(image, orientation, (), np.uint8, lambda x: _channel(decode.srgb(x), one))
+        return np.broadcast_to(gray[..., None], (*gray.shape, 3))
     except _ColorError:
-        return _filled(image, orientation, (3,), np.uint8, decode.srgb)
-    return np.broadcast_to(gray[..., None], (*gray.shape, 3))
+        pass  # and let go of the gray rows
+    return _filled(image, orientation, (3,), np.uint8, decode.srgb)
 
 
 class _ColorError(Exception):

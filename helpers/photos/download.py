@@ -51,12 +51,13 @@ def fetch(
 
     Returns the names that could not be downloaded, with the reason. Photos that the server does
     not have are noted in missing.csv and not requested again. They are noted only if `folder`
-    holds a photo: a wrong address has none. Photos that failed are noted in failed.csv; the next
-    run requests them after all others. Where STREETSIDE_FETCHED is set, as
-    in the chapters of a run, nothing is requested. Photos are at
+    holds a photo, which a wrong address does not give; remove missing.csv after a change of the
+    address. Photos that failed are noted in failed.csv; the next run requests them last. Where
+    STREETSIDE_FETCHED is set, as in the chapters of a run, nothing is requested. Photos are at
     `<address>images/<name>`; the default is the variable STREETSIDE_STREETVIEW_URL, else ADDRESS.
     `pause` and `timeout` (to connect, between bytes) are seconds. Raises ConnectionError if the
-    server cannot be reached or has no photos at this address, OSError if the disk has no room.
+    server cannot be reached or has none of the first GIVE_UP photos, OSError if the disk has no
+    room.
     """
     address = (address or os.environ.get(VARIABLE) or ADDRESS).rstrip("/") + "/"
     paths.remove_left_behind(folder)

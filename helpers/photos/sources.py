@@ -99,7 +99,7 @@ def choose(photos: list[Photo], images: int | None) -> list[Photo]:
     if not number:
         needed = sum(counts[places[i]] for i in spread(len(places), min(len(places), PLACES)))
         raise ValueError(
-            f"--images {images} is less than one place has, and a split needs {PLACES} places: "
+            f"--images {images} is too few for whole places, and a split needs {PLACES} of them: "
             f"give --images {needed} or more"
         )
     chosen = {places[i] for i in spread(len(places), number)}

@@ -126,7 +126,10 @@ def right_and_wrong(examples: Sequence["Example"]) -> Drawing:
 
 def _beside(left: list[dict], right: list[dict]) -> list[dict]:
     """Rows of two lots of pictures by title. A space keeps their titles apart."""
-    return [a | {f"{title} ": image for title, image in b.items()} for a, b in zip(left, right)]
+    return [
+        a | {f"{title} ": image for title, image in b.items()}
+        for a, b in zip(left, right, strict=True)
+    ]
 
 
 def _grid(rows: list[dict[str, np.ndarray]]) -> Figure:

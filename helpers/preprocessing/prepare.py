@@ -149,7 +149,7 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
         raise ValueError(f"no photo of {main.root} can be used; the first, {file!r}, is {reason}")
     if not rounding:  # as where every second photo is gray, and only those were to be measured
         again = [thumbnail.prepare_photo(*item[:-1], True) for item in usable[:MEASURED]]
-        rounding = [result.rounding for result in again]
+        rounding = [result.rounding for result in again if not isinstance(result, str)]
     columns = ["file", "place", "view", "crop", "sha256", "extra"]
     photos = pd.DataFrame(kept, columns=columns)
     lightness = np.load(target / "lightness.npy", mmap_mode="r")

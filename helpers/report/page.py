@@ -145,12 +145,14 @@ def _fold_asides(cells: list) -> None:
     """Give the first cell of each aside `aside_heading`, and the last one `aside_ends`."""
     last = None
     for before, cell in zip([None, *cells], [*cells, None]):
-        if last and (cell is None or cell.source.startswith("## ")):
+        heads = cell is not None and cell.cell_type == "markdown" and cell.source.startswith("## ")
+        if last and (cell is None or heads):
             before.metadata["aside_ends"] = True
             last = None
         if cell is not None and ASIDE in cell.metadata.get("tags", []):
             heading, _, cell.source = cell.source.partition("\n")
-            cell.metadata["aside_heading"] = nbformat.v4.new_markdown_cell(heading)
+            named = {"page_name": cell.metadata.get("page_name", "")}
+            cell.metadata["aside_heading"] = nbformat.v4.new_markdown_cell(heading, metadata=named)
             last = cell
 
 

@@ -53,9 +53,10 @@ def colorize_cnn(run: Run, prepared: PreparedSet, seed: int, **changes) -> Fitte
 
 def _headline(run: Run, prepared, recipe: Recipe, validation, name: str, changes: dict) -> Fitted:
     changed = {field: x for field, x in changes.items() if x != getattr(recipe, field)}
-    named = "-".join([name, *map(str, changed.values()), f"seed{recipe.seed}"])
+    different = [f"{field}-{x}" for field, x in sorted(changed.items())]
+    named = "-".join([name, *different, f"seed{recipe.seed}"])
     train, path = Photos.of(prepared, "train"), run.folder / "checkpoints" / f"{named}.pt"
-    recipe, label = replace(recipe, **changed), f"{name}, seed {recipe.seed}"
+    recipe, label = replace(recipe, **changed), ", ".join([name, *different, f"seed {recipe.seed}"])
     return fit(recipe, train, validation, path=path, device=devices.asked(), label=label)
 
 

@@ -212,7 +212,7 @@ def test_fewer_photos_than_a_place_has_are_refused_with_a_number_that_works(
     folder = street(tmp_path / "street")
     touch(folder, *(f"000000_{view}.jpg" for view in range(4, 4 + more)))
     for refused in (gather, prepare, training_size):
-        with pytest.raises(ValueError, match=f"less than one place .* --images {30 + more} or"):
+        with pytest.raises(ValueError, match=f"too few for .* --images {30 + more} or"):
             refused(folder, 2)
     assert prepare(folder, 30 + more, workers=1).manifest["places"] == 10
 

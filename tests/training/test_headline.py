@@ -39,7 +39,11 @@ def test_the_reports_networks_use_the_profile_and_their_own_checkpoints(tmp_path
     changed = training.published(run, here, 7, kernel_size=5, loss="mse")
     assert changed.model.conv1.kernel_size == (5, 5)
     names = sorted(path.name for path in (tmp_path / "checkpoints").glob("*.pt"))
-    assert names == ["colorize_cnn-seed7.pt", "published-5-seed7.pt", "published-seed7.pt"]
+    assert names == [
+        "colorize_cnn-seed7.pt",
+        "published-kernel_size-5-seed7.pt",
+        "published-seed7.pt",
+    ]
 
 
 def test_weights_of_a_run_are_rewritten_when_the_training_changed(tmp_path):
