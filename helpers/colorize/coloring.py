@@ -44,7 +44,7 @@ SEEN = 144 * 144  # pixels of what the network sees
 # The middle one is mirrored, so that what depends on left and right averages out; it costs nothing.
 # Errors on 40 validation photos of each set, in the same order: 0.437 from 0.442, 0.536 from 0.544,
 # 0.634 from 0.633 (accurate); 0.483 from 0.485, 0.561 from 0.573, 0.713 from 0.719 (colorful).
-# With all three both turned, at twice the cost: 0.434, 0.539, 0.631; 0.468, 0.560, 0.714.
+# With all three both ways, at twice the cost: 0.434, 0.539, 0.631; 0.468, 0.560, 0.714.
 SCALES = (0.75, 1, 1.33)
 MIRRORED = 1
 LEAST_SIDE = 8  # pixels of what the network sees, however long and thin the picture
