@@ -55,6 +55,14 @@ NEW_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 </rdf:RDF>
 </x:xmpmeta>"""
+# What XMP says of parts of a file that the new one lacks, and the loss.
+PARTS = {
+    b"xmpNote:HasExtendedXMP": "XMP beyond its first 64 kB is left out",
+    rb"(?:G?Camera):(?:MotionPhoto|MicroVideo)\w*": "the video of a motion photo is left out",
+    rb"(?:hdrgm|HDRGainMap):\w+": "the gain map for bright screens is left out",
+    rb"(?:GDepth|GImage|GAudio):\w+": "a depth map, second picture or sound is left out",
+    b"(?:G?Container):Directory": None,  # the list of the parts
+}
 READ = 2**20  # pixels that are converted at a time
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
@@ -109,6 +117,7 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
             profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     orientation = exif.get(ORIENTATION, 1)
     metadata = _metadata(image, format, exif)
+    losses += _drop_claims(metadata["tiffinfo"] if format == "TIFF" else metadata, format)
     if format == "JPEG" and len(metadata.get("exif", b"")) > LONGEST_EXIF:
         losses.append("its EXIF is too long for a JPEG and left out")
         del metadata["exif"]
@@ -176,7 +185,7 @@ def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
     """Write a picture (H x W x 3, uint8, sRGB, upright) as a file like that of `scan`.
 
     uint16 is possible where `scan.deep` is. JPEG and WebP are lossy: quality 95, JPEG with chroma
-    at full size. Raises WriteError.
+    at full size. A WebP that was lossless stays lossless. Raises WriteError.
     """
     write_stored(path, stored(rgb, scan.orientation), scan)
 
@@ -321,12 +330,47 @@ def _metadata(image: Image.Image, format: str, exif: Image.Exif) -> dict:
     kept["exif"] = image.info.get("exif") or (exif.tobytes() if exif else None)
     if kept["exif"]:
         kept["exif"] = _without_thumbnail(kept["exif"])
+    if image.info.get("lossless"):
+        kept |= {"lossless": True, "quality": 50}  # here the effort; 95 takes three times as long
     if format == "PNG":
         kept["pnginfo"] = PngImagePlugin.PngInfo()
         for name, text in getattr(image, "text", {}).items():
             if name != "XML:com.adobe.xmp":
                 kept["pnginfo"].add_itxt(name, text)
     return {name: value for name, value in kept.items() if value}
+
+
+def _drop_claims(metadata: dict, format: str) -> list[str]:
+    """Remove from XMP what it says of parts that the new file lacks. Returns the losses."""
+    name = XMP if format == "TIFF" else "xmp"
+    xmp, losses = metadata.get(name), []
+    if not isinstance(xmp, bytes):
+        return []
+    for names, loss in PARTS.items():
+        shorter = _without(xmp, names)
+        if shorter != xmp and loss:
+            losses.append(loss)
+        xmp = shorter
+    metadata[name] = xmp
+    return losses
+
+
+def _without(xmp: bytes, names: bytes) -> bytes:
+    """XMP without the attributes and elements whose names match; all other bytes stay."""
+    xmp = re.sub(rb"""\s(?:%b)\s*=\s*(?:"[^"]*"|'[^']*')""" % names, b"", xmp)
+    kept, place = [], 0
+    for start in re.finditer(rb"<(%b)(?=[\s/>])[^<>]*>" % names, xmp):
+        if start.start() < place:  # inside an element that is left out
+            continue
+        end = start.end()
+        if not start[0].endswith(b"/>"):
+            closing = b"</%b>" % start[1]
+            if closing not in xmp[end:]:  # no XML
+                break
+            end = xmp.index(closing, end) + len(closing)
+        kept.append(xmp[place : start.start()])
+        place = end
+    return b"".join(kept) + xmp[place:]
 
 
 def _without_thumbnail(exif: bytes) -> bytes:

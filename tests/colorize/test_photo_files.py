@@ -442,6 +442,59 @@ def test_the_mark_joins_what_the_photo_says_itself(tmp_path, format, source):
     assert "Köln" in cities and sources == [PREDICTED]
 
 
+CLAIMS = {
+    'GCamera:MotionPhoto="1" GCamera:MicroVideoOffset="5000"': "the video of a motion photo",
+    "xmpNote:HasExtendedXMP = 'ABCDEF0123456789'": "XMP beyond its first 64 kB",
+    'hdrgm:Version="1.0"': "the gain map for bright screens",
+    'GDepth:Format="RangeInverse"': "a depth map, second picture or sound",
+}
+LISTED = """<rdf:Description %s><hdrgm:GainMapMax><rdf:Seq><rdf:li>2.3</rdf:li></rdf:Seq>
+</hdrgm:GainMapMax><Container:Directory><rdf:Seq><rdf:li rdf:parseType="Resource"><Container:Item
+ Item:Semantic="GainMap" Item:Length="5000"/></rdf:li></rdf:Seq></Container:Directory>
+<dc:title>Dom</dc:title></rdf:Description>"""
+BOUND = " ".join(
+    f'xmlns:{name}="http://example.org/{name}/"'
+    for name in ("GCamera", "xmpNote", "hdrgm", "GDepth", "Container", "Item", "dc")
+)
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+@pytest.mark.parametrize("format", FORMATS)
+def test_parts_that_the_new_file_lacks_are_named_and_no_longer_claimed(tmp_path, format, claim):
+    own = (OWN_XMP % f"{BOUND} {claim}").encode()
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", own.decode())
+    said = {"PNG": {"pnginfo": text}, "TIFF": {"tiffinfo": {700: own}}}.get(format, {"xmp": own})
+    scan = saved(tmp_path / "photo", photo(1), MARK, format=format, **said)
+    assert scan.losses == [f"{CLAIMS[claim]} is left out"]
+    again = rewritten(tmp_path, scan)
+    assert "Köln".encode() in again.info["xmp"] and xmp_of(again)[1] == [PREDICTED]
+    assert claim.split()[0].split("=")[0].encode() not in again.info["xmp"]
+
+
+def test_lists_of_parts_are_removed_whole_and_what_stands_beside_them_stays(tmp_path):
+    own = (OWN_XMP % "").replace("</rdf:RDF>", LISTED % BOUND + "</rdf:RDF>").encode()
+    scan = saved(tmp_path / "photo.jpg", photo(1), MARK, xmp=own)
+    assert scan.losses == ["the gain map for bright screens is left out"]
+    root, sources = xmp_of(rewritten(tmp_path, scan))
+    left = [node.tag.rpartition("}")[2] for node in root.iter()]
+    assert "title" in left and sources == [PREDICTED]
+    assert not {"GainMapMax", "Directory", "Item", "li"} & {*left}
+
+
+def test_an_element_of_xmp_that_is_never_closed_takes_nothing_with_it(tmp_path):
+    own = b"<x:xmpmeta><hdrgm:Version>1.0 a caption" + 2000 * b"<hdrgm:a>"
+    scan = saved(tmp_path / "photo.jpg", photo(1), xmp=own)
+    assert rewritten(tmp_path, scan).info["xmp"] == own and scan.losses == []
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_webp_without_loss_stays_without_loss(tmp_path, lossless):
+    scan = saved(tmp_path / "photo.webp", photo(1), lossless=lossless)
+    again = np.asarray(rewritten(tmp_path, scan).convert("RGB"))
+    assert np.array_equal(again, scan.rgb) == lossless
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_photo_that_is_colored_twice_has_the_last_mark_alone(tmp_path, format):
     first = rewritten(tmp_path, saved(tmp_path / "photo", photo(1), MARK, format=format))

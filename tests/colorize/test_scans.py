@@ -41,15 +41,40 @@ def test_of_a_large_scan_no_line_of_the_picture_is_lost():
         assert true.stop * 31 <= found.stop < true.stop * 31 + 12
 
 
-@pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
-def test_three_sides_are_no_border(side):
-    """As a white sky between white houses, or a print whose paper was cut off on one side."""
-    scan, (rows, columns) = in_border(scene(), 245)
-    if side in ("top", "left"):
-        scan = scan[rows.start :] if side == "top" else scan[:, columns.start :]
-    else:
-        scan = scan[: rows.stop] if side == "bottom" else scan[:, : columns.stop]
-    assert scans.inside(scan) == tuple(slice(0, length) for length in scan.shape)
+@pytest.mark.parametrize("cut", ["top", "bottom", "left", "right"])
+@pytest.mark.parametrize("paper", [245, 12])
+def test_a_border_on_three_sides_is_found(cut, paper):
+    """As of a print whose paper was cut off on one side."""
+    scan, (rows, columns) = in_border(scene(), paper)
+    top = rows.start if cut == "top" else 0
+    left = columns.start if cut == "left" else 0
+    bottom = rows.stop if cut == "bottom" else None
+    right = columns.stop if cut == "right" else None
+    expected = (
+        slice(rows.start - top, rows.stop - top),
+        slice(columns.start - left, columns.stop - left),
+    )
+    assert scans.inside(scan[top:bottom, left:right]) == expected
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_border_on_one_side_is_found(turns):
+    scan = np.rot90(np.pad(scene(), ((8, 0), (0, 0)), constant_values=240), turns)
+    rows, columns = scans.inside(scan)
+    np.testing.assert_array_equal(scan[rows, columns], np.rot90(scene(), turns))
+
+
+def test_a_bright_sky_above_roofs_of_different_heights_is_no_border():
+    street = np.random.default_rng(0).integers(40, 200, (90, 120)).astype(np.uint8)
+    for house in range(6):
+        street[: 4 + 2 * house, 20 * house : 20 * house + 20] = 250
+    assert scans.inside(street) == WHOLE
+
+
+def test_a_bright_sky_down_to_a_straight_horizon_is_no_border():
+    sea = np.random.default_rng(0).integers(40, 200, (90, 120)).astype(np.uint8)
+    sea[:30] = 250
+    assert scans.inside(sea) == WHOLE
 
 
 @pytest.mark.parametrize("paper", [60, 128, 200])
