@@ -1,5 +1,6 @@
 """Figures of chapter 5, the explorations, with their captions. Computes nothing."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.ticker import EngFormatter, FixedLocator, LogLocator, NullLocator
 
@@ -9,8 +10,8 @@ from . import COLORS, arms, as_written, new
 
 MSE, L1 = COLORS["colorize_cnn"], COLORS["published"]
 ERROR, CHROMA = METRICS["mse_vs_gray"].label, METRICS["chroma_ratio"].label
-POINTS = {"accurate": "o", "colorful": "s"}  # markers of operating points
-SHADES = ("#009e73", "#56b4e9", "#0072b2", "#cc79a7", "#d55e00")  # of heads
+# Of operating points: color, place above or below the row, side of the name.
+POINTS = {"accurate": (MSE, 0.12, "left"), "colorful": (L1, -0.12, "right")}
 
 
 def loss_mse_l1(curves: dict, first: int) -> Drawing:
@@ -245,29 +246,28 @@ def padding(errors: dict, edge: int, ratios: dict, note: str) -> Drawing:
 
 
 def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
-    """Error against chroma of every head at two operating points.
+    """Error and chroma of every head at two operating points: one head a row.
 
     table: as `tables.named` returns it, with rows "<head>, <point>". source: the run.
     """
-    figure, axis = new(size=(6.4, 3.6))
-    axis.axhline(1, color=COLORS["gray"], linewidth=1)
-    axis.axvline(1, color=COLORS["truth"], linewidth=1, linestyle=":")
-    names = dict.fromkeys(label.rsplit(", ", 1)[0] for label in table.index)
-    for name, shade in zip(names, SHADES):
-        for point, marker in POINTS.items():
-            row = table.loc[[f"{name}, {point}"]]
-            axis.errorbar(
-                row.chroma_ratio,
-                row.mse_vs_gray,
-                arms(row.mse_vs_gray, row.mse_vs_gray_low, row.mse_vs_gray_high),
-                fmt=marker,
-                color=shade,
-                linewidth=1,
-                markersize=5,
-                label=f"{name}, {point}",
-            )
-    axis.set(xlabel=CHROMA, ylabel=ERROR)
-    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    heads = [*dict.fromkeys(label.rsplit(", ", 1)[0] for label in table.index)]
+    figure, axes = new(1, 2, size=(7.2, 1 + 0.4 * len(heads)), sharey=True)
+    left, right = axes
+    rows = np.arange(len(heads))[::-1]
+    for point, (color, shift, side) in POINTS.items():
+        part = table.loc[[f"{head}, {point}" for head in heads]]
+        ends = arms(part.mse_vs_gray, part.mse_vs_gray_low, part.mse_vs_gray_high)
+        style = {"fmt": "o", "color": color, "markersize": 5}
+        left.errorbar(part.mse_vs_gray, rows + shift, xerr=ends, **style)
+        right.errorbar(part.chroma_ratio, rows + shift, **style)
+        first = part.chroma_ratio.iloc[0], rows[0] + shift
+        options = {"textcoords": "offset points", "va": "center", "ha": side, "color": color}
+        right.annotate(point, first, (8 if side == "left" else -8, 0), **options)
+    for axis, label in ((left, ERROR), (right, CHROMA)):
+        axis.axvline(1, color=COLORS["gray"], linewidth=1)
+        axis.set_xlabel(label)
+        axis.grid(visible=False, axis="y")
+    left.set_yticks(rows, heads)
     caption = (
         "Heads of street_unet with and without weights, each at an accurate and a colorful "
         f"operating point. 95% confidence intervals; {source}."
@@ -275,7 +275,7 @@ def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
     ends = "; ".join(
         f"{row.Index} {row.mse_vs_gray:.2f} at {row.chroma_ratio:.2f}" for row in table.itertuples()
     )
-    alt = f"A scatter plot of {ERROR} (vertical) against {CHROMA} (horizontal): {ends}."
+    alt = f"Dots with intervals, {ERROR} on the left, {CHROMA} on the right: {ends}."
     return Drawing(figure, "unet_heads", caption, alt)
 
 
