@@ -22,7 +22,6 @@ from PIL import Image
 
 from helpers import paths, results
 from helpers.colorize import Colorizer, bleeding
-from helpers.colorize.coloring import WEIGHTS
 from helpers.photos import controls, sources
 from helpers.photos.decode import opened, upright_rgb
 from helpers.preprocessing.geometry import CLEAR_CROP
@@ -48,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--json", type=paths.output_file, metavar="FILE")
     parser.add_argument("--photos", type=Path, metavar="FOLDER")
-    parser.add_argument("--weights", type=paths.input_file, default=WEIGHTS, metavar="W")
+    parser.add_argument("--weights", type=paths.input_file, default=paths.SHIPPED, metavar="W")
     parser.add_argument("--count", type=int, default=100, help="photos of 2 megapixels in a folder")
     options = parser.parse_args()
     if options.count < 1:

@@ -254,17 +254,25 @@ def sentence(key: str) -> str:
 
 
 def tally(claims: list[dict]) -> dict[str, int]:
-    """How many sentences of the report hold, fail and are unclear, among judged claims.
+    """How many sentences of the report hold, fail and are unclear, among judged claims."""
+    return {word: len(found) for word, found in by_verdict(claims).items()}
+
+
+def by_verdict(claims: list[dict]) -> dict[str, list[dict]]:
+    """The first claim of every sentence of the report, by the verdict on the sentence.
 
     A sentence holds if all of its checks hold and fails if all of them fail; otherwise it is
     unclear. Verdicts in UNCOUNTED are left out, and so are claims of our own.
     """
-    found = {}
+    checks = {}
     for claim in claims:
         if claim["source"] == "report" and claim["verdict"] in COUNTED:
-            found.setdefault(sentence(claim["key"]), set()).add(claim["verdict"])
-    alike = [words.pop() if len(words) == 1 else "unclear" for words in found.values()]
-    return {word: alike.count(word) for word in COUNTED}
+            checks.setdefault(sentence(claim["key"]), []).append(claim)
+    found = {word: [] for word in COUNTED}
+    for first, *others in checks.values():
+        alike = all(other["verdict"] == first["verdict"] for other in others)
+        found[first["verdict"] if alike else "unclear"].append(first)
+    return found
 
 
 def tally_text(claims: list[dict]) -> str:

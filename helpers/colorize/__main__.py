@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--weights",
         type=paths.input_file,
-        default=coloring.WEIGHTS,
+        default=paths.SHIPPED,
         metavar="W",
         help="weights from python -m helpers.training (default: the ones in data/weights)",
     )

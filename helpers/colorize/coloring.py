@@ -27,7 +27,6 @@ from ..model.street_unet import OperatingPoint, StreetUnet
 from ..photos import decode
 from . import edges, recolor, scans
 
-WEIGHTS = paths.WEIGHTS / "street_unet.safetensors"
 MODELS = {"colorful": "street_unet", "accurate": "street_unet_accurate"}  # as weights name them
 MODEL = "colorful"
 TEMPERATURES, GAINS = (0.01, 1000), (0, 1000)  # beyond these limits float32 overflows
@@ -59,7 +58,7 @@ class Colorizer:
     @classmethod
     def load(
         cls,
-        weights: str | Path = WEIGHTS,
+        weights: str | Path = paths.SHIPPED,
         model: str = MODEL,
         temperature: float | None = None,
         chroma_gain: float = 1.0,

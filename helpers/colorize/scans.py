@@ -19,10 +19,11 @@ ALIKE = 12  # of 255: the unevenness of a border
 NEARLY_ALL = 0.95  # of a line's pixels; the others are dust, or a crooked print
 NARROWEST = 0.005  # of a side; any scan has a narrower edge
 # Of a border on one side alone. In 1,267 street photos the rule finds one border that is none; of
-# borders of 2 to 10% that were added to them, on one side each, it finds 1,259.
+# borders of 2 to 10% that were added to them, on one side each, it finds 1,234.
 WIDEST = 0.2  # of a side: above a straight horizon there is more sky
 EDGE = 0.015  # of a side, within which a border ends, even of a print that lies a little crooked
-BEYOND = 0.5  # the largest share of a border's pixels in a line beyond its edge
+BEYOND = 0.5  # the largest share of such pixels in a line beyond its edge
+STEP = 24  # of 255, within which a pixel counts as such there: a plain sky grows darker slowly
 
 ENDS = 1, 99  # percentiles that count as black and white
 # Of 255: L 20 and 70. With the light changes of training, 19 in 20 photos had black and white
@@ -81,7 +82,7 @@ def _ends_straight(lines: np.ndarray, count: int) -> bool:
     if not max(2, NARROWEST * len(lines)) < count <= WIDEST * len(lines):
         return False
     beyond = lines[min(count + max(1, round(EDGE * len(lines))), len(lines) - 1)]
-    return bool((np.abs(beyond - np.median(lines[0])) <= ALIKE).mean() <= BEYOND)
+    return bool((np.abs(beyond - np.median(lines[0])) <= STEP).mean() <= BEYOND)
 
 
 def stretched(gray: np.ndarray, look: np.ndarray) -> np.ndarray:

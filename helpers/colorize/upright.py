@@ -11,7 +11,7 @@ from . import scans
 from .coloring import Colorizer
 
 MARGIN = 0.2  # bits of mean entropy by which another version must be more certain
-SEEN = 400  # pixels of the longer side: more than the network sees
+LONGEST = 400  # pixels of the longer side: more than the network sees
 
 
 def doubt(colorizer: Colorizer, picture: np.ndarray | Image.Image) -> str | None:
@@ -20,7 +20,7 @@ def doubt(colorizer: Colorizer, picture: np.ndarray | Image.Image) -> str | None
     It takes the network five looks. `python -m helpers.colorize --check-orientation` uses it.
     """
     gray = colorizer.gray_version(picture)
-    gray = scans.shrunk(gray[colorizer.inside(gray)], SEEN)
+    gray = scans.shrunk(gray[colorizer.inside(gray)], LONGEST)
     versions = {
         "on its side": (np.rot90(gray), np.rot90(gray, 3)),
         "upside down": (np.rot90(gray, 2),),

@@ -229,7 +229,7 @@ def shipped(prepared: PreparedSet, indices: np.ndarray) -> tuple[dict[str, np.nd
 
     By the names of their operating points, ending in "_shipped"; nothing where they had seen any.
     """
-    model, meta, points = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
+    model, meta, points = street_unet.load(paths.SHIPPED)
     known = set(meta["training_photos"] + meta["validation_photos"])
     seen = int(prepared.photos.sha256.iloc[indices].isin(known).sum())
     named = {} if seen else {f"{name}_shipped": point for name, point in points.items()}

@@ -44,7 +44,7 @@ def evaluate_folder(
     in one sentence, for what cannot be read or is no fair test.
     """
     prepared = preprocessing.prepare(folder)
-    shipped = paths.WEIGHTS / "street_unet.safetensors"
+    shipped = paths.SHIPPED
     if weights is None and shipped.exists():
         weights = shipped
     seen, mean, points = [], None, {}

@@ -13,6 +13,7 @@ from .. import paths
 from ..training import moving_average
 
 WINDOW = 10
+TURN = 60  # the batch from which on, says the report, the loss stays
 SETTLED = 0.9  # the share of its way down at which a loss counts as settled
 SETTLED_RANGE = (0.85, 0.95)  # the same for the ends of its interval
 LEVEL_WINDOWS = 100  # the last windows, whose median is the level at which a loss settles
@@ -58,13 +59,13 @@ def settling_ratio(slow, fast) -> tuple[float, tuple[float, float]]:
     return middle, (min(ratios), max(ratios))
 
 
-def exponential_fall(losses, until: int = 60) -> float:
-    """R squared of floor + height exp(-batch / time), fitted to complete windows up to `until`.
+def exponential_fall(losses) -> float:
+    """R squared of floor + height exp(-batch / time), fitted to complete windows up to TURN.
 
     The floor is free, the height is not negative, the time is between 1 and 1000 batches. The
     result is 0 for a loss that rises.
     """
-    means = moving_average(losses, WINDOW, published=False)[: until - WINDOW + 2]
+    means = moving_average(losses, WINDOW, published=False)[: TURN - WINDOW + 2]
     batches = np.arange(len(means), dtype=float)  # from the first window: only the height changes
 
     def curve(batch, floor, height, time):
@@ -82,12 +83,12 @@ def exponential_fall(losses, until: int = 60) -> float:
     return float(1 - min(squares) / squares[0])
 
 
-def flatness(losses, start: int = 60) -> float:
-    """Change of a straight line through the losses from batch `start` to the end, over their mean.
+def flatness(losses) -> float:
+    """Change of a straight line through the losses from batch TURN to the end, over their mean.
 
     It is negative for a fall: -0.1 is a fall by a tenth of the mean.
     """
-    losses = np.asarray(losses, dtype=float)[start:]
+    losses = np.asarray(losses, dtype=float)[TURN:]
     slope = linregress(np.arange(len(losses)), losses).slope
     return float(slope * (len(losses) - 1) / losses.mean())
 

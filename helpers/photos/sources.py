@@ -54,9 +54,14 @@ def gather(data: str | Path, images: int | None = None, workers: int | None = No
         return _street_view(images)
     source = find(data)
     if not source.photos:
-        file, reason = source.rejected[0]
-        raise ValueError(f"no photo of {data} can be used; the first, {file!r}, is {reason}")
+        raise none_usable(data, source.rejected)
     return Source(source.name, source.root, choose(source.photos, images), source.rejected)
+
+
+def none_usable(data: str | Path, rejected: list[tuple[str, str]]) -> ValueError:
+    """The error for a source whose photos were all rejected, which names the first and why."""
+    file, reason = rejected[0]
+    return ValueError(f"no photo of {data} can be used; the first, {file!r}, is {reason}")
 
 
 def find(folder: str | Path) -> Source:

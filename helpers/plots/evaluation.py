@@ -46,11 +46,11 @@ def slider(layers: dict[str, np.ndarray]) -> Drawing:
     count = len(next(iter(layers.values())))
     return comparison(
         layers,
-        [f"photo {number + 1}" for number in range(count)],
+        [f"picture {number + 1}" for number in range(count)],
         "comparison",
-        "The same photos five times: gray, colored by the published network, its output stretched "
-        "as the report displayed it, colored by street_unet at its colorful operating point, and "
-        "ground truth.",
+        "The same pictures five times: gray, colored by the published network, its output "
+        "stretched as the report displayed it, colored by our network (street_unet, colorful), "
+        "and ground truth.",
         "Street photos in five versions: gray, colored by the published network, stretched, "
         "colored by street_unet, and ground truth.",
     )

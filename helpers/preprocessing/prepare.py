@@ -145,8 +145,7 @@ def _prepare(target: Path, main, added, about: dict, workers: int | None) -> Non
             kept.append(row)
             usable.append(item)
     if not kept:
-        file, reason = rejected[0]
-        raise ValueError(f"no photo of {main.root} can be used; the first, {file!r}, is {reason}")
+        raise sources.none_usable(main.root, rejected)
     if not rounding:  # as where every second photo is gray, and only those were to be measured
         again = [thumbnail.prepare_photo(*item[:-1], True) for item in usable[:MEASURED]]
         rounding = [result.rounding for result in again if not isinstance(result, str)]

@@ -23,7 +23,17 @@ from ..explorations import cost, tables
 from ..intervals import compared
 from ..metrics import METRICS
 from ..plots.finding import finding
-from ..results import band_text, claims_file, load, number_text, sentence, svg, tally_text
+from ..results import (
+    COUNTED,
+    band_text,
+    by_verdict,
+    claims_file,
+    load,
+    number_text,
+    sentence,
+    svg,
+    tally_text,
+)
 from . import page_checks
 from .page_text import (
     FIVE,
@@ -43,7 +53,8 @@ HIDDEN = "no-report"  # the tag of cells that stay in the notebook
 ASIDE = "aside"  # the tag of a cell whose heading begins a section that the page folds
 HEADLINE = "comparison"  # the figure that opens the page
 FILTERS = {"number": number_text, "band": band_text, "miss": miss_text}
-FILTERS |= {"compared": compared, "tally": tally_text}
+FILTERS |= {"compared": compared, "tally": tally_text, "by_verdict": by_verdict}
+FILTERS |= {"verb": COUNTED.get}  # "8 hold"
 PRIVATE = ("papermill", "execution", "widgets")  # metadata about one run on one machine
 
 

@@ -221,7 +221,7 @@ def train_street(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
     photos = headline.groups(*sets)
     before = began = None
     if not options.from_scratch:
-        before, began, _ = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
+        before, began, _ = street_unet.load(paths.SHIPPED)
     fitted = fit(
         *(recipe, photos.train, photos.validation, photos.extra, kept, device, "street_unet"),
         build=before and (lambda: copy.deepcopy(before)),

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import preprocessing
-from ..colorize import Colorizer, coloring, photo_files
+from .. import paths, preprocessing
+from ..colorize import Colorizer, photo_files
 from ..colorize.album import identities
 from ..photos import decode, sources
 
@@ -38,7 +38,7 @@ def load(photo: str | os.PathLike | bytes, name: str = "") -> Photo:
     name = Path(name).name if path is None else path.name
     try:
         image = decode.opened(photo if path is None else path)
-        scan = photo_files.read(image, photo_files.mark_of(coloring.WEIGHTS))
+        scan = photo_files.read(image, photo_files.mark_of(paths.SHIPPED))
     except Exception as error:  # decoders raise errors of many kinds
         raise decode.BadPhotoError(f"{name} cannot be read: {decode.reason(error)}.") from None
     return Photo(name, scan, path)

@@ -71,6 +71,11 @@ def test_a_bright_sky_above_roofs_of_different_heights_is_no_border():
     assert scans.inside(street) == WHOLE
 
 
+def test_a_plain_sky_that_grows_darker_is_no_border():
+    sky = np.linspace(250, 60, 90).round().astype(np.uint8)
+    assert scans.inside(np.tile(sky[:, None], (1, 120))) == WHOLE
+
+
 def test_a_bright_sky_down_to_a_straight_horizon_is_no_border():
     sea = np.random.default_rng(0).integers(40, 200, (90, 120)).astype(np.uint8)
     sea[:30] = 250

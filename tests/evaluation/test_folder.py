@@ -41,7 +41,7 @@ def test_weights_that_saw_everything_cannot_be_judged(known):
 def folder(tmp_path, monkeypatch):
     """Photos of twelve places; what is prepared from them stays out of the project."""
     monkeypatch.setattr(paths, "PREPARED", tmp_path / "prepared")
-    monkeypatch.setattr(paths, "WEIGHTS", tmp_path / "shipped")
+    monkeypatch.setattr(paths, "SHIPPED", tmp_path / "shipped.safetensors")
     return street(tmp_path / "photos")
 
 
@@ -100,12 +100,10 @@ def test_a_negative_number_of_judged_photos_is_refused(folder, capsys):
 
 
 def test_shipped_weights_are_taken_without_being_named(folder, tmp_path):
-    shipped = tmp_path / "shipped" / "street_unet.safetensors"
-    shipped.parent.mkdir()
-    save_weights(shipped, training_mean_ab=[3.0, -4.0])
+    save_weights(paths.SHIPPED, training_mean_ab=[3.0, -4.0])
     judged, counts, judgement = evaluation_folder.evaluate_folder(folder, None)
     assert judgement is None
-    assert counts["weights"] == shipped.name
+    assert counts["weights"] == paths.SHIPPED.name
     truth = color.load_ab(preprocessing.prepare(folder).ab)
     expected = np.square(truth - [3.0, -4.0]).mean() / np.square(truth).mean()
     assert judged.estimates.mse_vs_gray["mean"] == pytest.approx(expected, rel=1e-4)

@@ -255,7 +255,7 @@ def test_a_damaged_file_is_named_as_such(weights):
 
 
 def test_the_shipped_weights_load_with_both_operating_points():
-    model, meta, points = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
+    model, meta, points = street_unet.load(paths.SHIPPED)
     assert {"street_unet", "street_unet_accurate"} <= points.keys()
     assert isinstance(meta, dict)
     assert len(model.centers) == len(model.prior)

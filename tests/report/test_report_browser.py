@@ -5,17 +5,9 @@ import re
 import shutil
 
 import pytest
-from page_samples import project
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A run with a recorded real one beside it: (run folder, notebooks, page)."""
-    with project(tmp_path_factory.mktemp("project")) as built:
-        yield built
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,7 @@ def test_a_users_weights_are_halfway_between_the_shipped_ones_and_what_was_learn
         command.main([str(photos), *options, "--output", str(output)])
         tuned[keep], meta, _ = street_unet.load(output)
         assert meta["kept"] == float(keep) and len(meta["training_photos"]) > 4731
-    shipped = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")[0].state_dict()
+    shipped = street_unet.load(paths.SHIPPED)[0].state_dict()
     learned, half = (tuned[keep].state_dict() for keep in ("0", "0.5"))
     moved = learned["head.bias"] - shipped["head.bias"]
     assert moved.abs().max() > 1e-5
