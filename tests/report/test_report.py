@@ -86,10 +86,21 @@ def test_the_opening_counts_verdicts_for_both_runs_and_names_what_fails(html, ma
     )
     assert f"{past} in the recorded full run" in abstract
     assert f"In this run: {here.lower()}" in abstract
-    assert text_of(html).count(here) == 2  # and above the table of claims
     assert "“Vibrant color” fails here, with 20% of the true colorfulness" in abstract
     failing = html.split('<details class="failed">')[1].split("</details>")[0]
     assert 'href="#claim-vibrant"' in failing and "level_7e4" not in failing
+
+
+def test_every_sentence_of_the_report_stands_under_its_verdict(html, made):
+    section = html.split('<h2 id="claims">')[1].split("How the claims are judged")[0]
+    here, past = (
+        results.tally(results.load(run)["claims"])
+        for run in (made[0] / "results.json", paths.MEASURED / "streetview-thumbnails.json")
+    )
+    for verdict, word in results.COUNTED.items():
+        head = f"{past[verdict]} {word} on real photos, {here[verdict]} in this run"
+        listed = section.split(head)[1].split("</details>")[0]
+        assert listed.count("<li>") == past[verdict]
 
 
 def test_the_claims_stand_between_the_one_picture_and_the_tables_of_models(html):
