@@ -365,9 +365,9 @@ def _without(xmp: bytes, names: bytes) -> bytes:
         end = start.end()
         if not start[0].endswith(b"/>"):
             closing = b"</%b>" % start[1]
-            if closing not in xmp[end:]:  # no XML
+            if (closed := xmp.find(closing, end)) < 0:  # no XML
                 break
-            end = xmp.index(closing, end) + len(closing)
+            end = closed + len(closing)
         kept.append(xmp[place : start.start()])
         place = end
     return b"".join(kept) + xmp[place:]
