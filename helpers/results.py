@@ -373,7 +373,7 @@ def drawn(fig: "Figure") -> str:
     for number, axis in enumerate(fig.axes, 1):
         if axis.images:
             return ""
-        panel = axis.get_title() or axis.get_ylabel() or str(number)
+        panel = axis.get_title() or axis.get_ylabel() or axis.get_xlabel() or str(number)
         series = [(line.get_label(), line.get_xydata()) for line in axis.lines]
         scatters = [dots for dots in axis.collections if isinstance(dots, PathCollection)]
         series += [(dots.get_label(), dots.get_offsets().data) for dots in scatters]

@@ -18,6 +18,7 @@ import sys
 
 import nbformat
 import pytest
+from page_samples import project
 from pipeline_samples import book
 
 from helpers import paths
@@ -79,3 +80,10 @@ def used_house(house, ran_once):
     """A copy of the house after its first run: both chapters ran once and are cached."""
     shutil.copytree(ran_once, house, dirs_exist_ok=True)
     return house
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run with a recorded real one beside it: (run folder, notebooks, page)."""
+    with project(tmp_path_factory.mktemp("project")) as built:
+        yield built

@@ -14,6 +14,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
@@ -55,14 +56,15 @@ NEW_XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 </rdf:RDF>
 </x:xmpmeta>"""
-# What XMP says of parts of a file that the new one lacks, and the loss.
-PARTS = {
-    b"xmpNote:HasExtendedXMP": "XMP beyond its first 64 kB is left out",
-    rb"(?:G?Camera):(?:MotionPhoto|MicroVideo)\w*": "the video of a motion photo is left out",
-    rb"(?:hdrgm|HDRGainMap):\w+": "the gain map for bright screens is left out",
-    rb"(?:GDepth|GImage|GAudio):\w+": "a depth map, second picture or sound is left out",
-    b"(?:G?Container):Directory": None,  # the list of the parts
-}
+# What XMP says of parts of a file that the new one lacks: names, what claims such a part, the loss.
+PARTS = (
+    (b"xmpNote:HasExtendedXMP", b"", "XMP beyond its first 64 kB is left out"),
+    (rb"(?:G?Camera):(?:MotionPhoto|MicroVideo)\w*", rb"""(?:Photo|Video)(?:\s*=\s*["']|>)1""",
+     "the video of a motion photo is left out"),
+    (rb"(?:hdrgm|HDRGainMap):\w+", b"", "the gain map for bright screens is left out"),
+    (rb"(?:GDepth|GImage|GAudio):\w+", b"", "a depth map, second picture or sound is left out"),
+    (b"(?:G?Container):Directory", b"", None),  # the list of the parts
+)  # fmt: skip
 READ = 2**20  # pixels that are converted at a time
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
@@ -184,8 +186,8 @@ def _filled(image: Image.Image, orientation: int, channels: tuple, dtype, conver
 def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
     """Write a picture (H x W x 3, uint8, sRGB, upright) as a file like that of `scan`.
 
-    uint16 is possible where `scan.deep` is. JPEG and WebP are lossy: quality 95, JPEG with chroma
-    at full size. A WebP that was lossless stays lossless. Raises WriteError.
+    uint16 is possible where `scan.deep` is. JPEG has quality 95 and chroma at full size, lossy
+    WebP quality 95; a lossless WebP stays lossless. Raises WriteError.
     """
     write_stored(path, stored(rgb, scan.orientation), scan)
 
@@ -343,34 +345,46 @@ def _metadata(image: Image.Image, format: str, exif: Image.Exif) -> dict:
 def _drop_claims(metadata: dict, format: str) -> list[str]:
     """Remove from XMP what it says of parts that the new file lacks. Returns the losses."""
     name = XMP if format == "TIFF" else "xmp"
-    xmp, losses = metadata.get(name), []
-    if not isinstance(xmp, bytes):
+    own, losses = metadata.get(name), []
+    if not isinstance(own, bytes):
         return []
-    for names, loss in PARTS.items():
-        shorter = _without(xmp, names)
-        if shorter != xmp and loss:
+    left = own
+    for names, claims, loss in PARTS:
+        shorter = _without(left, names)
+        if loss and shorter != left and re.search(claims, left):
             losses.append(loss)
-        xmp = shorter
-    metadata[name] = xmp
+        left = shorter
+    if left != own and _is_xml(own) and not _is_xml(left):
+        return []  # stranger than what cameras write: better as it was
+    metadata[name] = left
     return losses
 
 
 def _without(xmp: bytes, names: bytes) -> bytes:
-    """XMP without the attributes and elements whose names match; all other bytes stay."""
-    xmp = re.sub(rb"""\s(?:%b)\s*=\s*(?:"[^"]*"|'[^']*')""" % names, b"", xmp)
+    """XMP without the attributes and elements whose names match."""
+    attribute = re.compile(rb"""\s(?:%b)\s*=\s*(?:"[^"]*"|'[^']*')""" % names)
+    xmp = re.sub(rb"<[^<>]*>", lambda tag: attribute.sub(b"", tag[0]), xmp)
     kept, place = [], 0
     for start in re.finditer(rb"<(%b)(?=[\s/>])[^<>]*>" % names, xmp):
         if start.start() < place:  # inside an element that is left out
             continue
         end = start.end()
         if not start[0].endswith(b"/>"):
-            closing = b"</%b>" % start[1]
-            if (closed := xmp.find(closing, end)) < 0:  # no XML
+            closing = xmp.find(b"</" + start[1], end)
+            if closing < 0:  # no XML
                 break
-            end = closed + len(closing)
+            end = xmp.find(b">", closing) + 1
         kept.append(xmp[place : start.start()])
         place = end
     return b"".join(kept) + xmp[place:]
+
+
+def _is_xml(text: bytes) -> bool:
+    try:
+        ElementTree.fromstring(text.strip(b"\0"))
+    except (ElementTree.ParseError, ValueError, LookupError):  # of an unknown encoding
+        return False
+    return True
 
 
 def _without_thumbnail(exif: bytes) -> bytes:

@@ -13,7 +13,7 @@ from .. import paths
 from ..training import moving_average
 
 WINDOW = 10
-TURN = 60  # the batch from which on, says the report, the loss stays
+TURN = 60  # the batch after which the report says the loss is steady
 SETTLED = 0.9  # the share of its way down at which a loss counts as settled
 SETTLED_RANGE = (0.85, 0.95)  # the same for the ends of its interval
 LEVEL_WINDOWS = 100  # the last windows, whose median is the level at which a loss settles

@@ -86,7 +86,7 @@ def opened(
         raise BadPhotoError("an animation, not a photo")
     if image.format == "TIFF":
         _skip_thumbnail(image)
-    image.info["lossless"] = image.format == "WEBP" and b"VP8L" in data
+    image.info["lossless"] = image.format == "WEBP" and b"VP8L" in data[: data.find(b"VP8 ")]
     if image.width * image.height > most:
         raise too_large
     if lost:

@@ -11,7 +11,10 @@ from . import COLORS, arms, as_written, new
 MSE, L1 = COLORS["colorize_cnn"], COLORS["published"]
 ERROR, CHROMA = METRICS["mse_vs_gray"].label, METRICS["chroma_ratio"].label
 # Of operating points: color, place above or below the row, side of the name.
-POINTS = {"accurate": (MSE, 0.12, "left"), "colorful": (L1, -0.12, "right")}
+POINTS = {
+    "accurate": (COLORS["street_unet_accurate"], 0.12, "left"),
+    "colorful": (COLORS["street_unet"], -0.12, "right"),
+}
 
 
 def loss_mse_l1(curves: dict, first: int) -> Drawing:
@@ -257,7 +260,7 @@ def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
     for point, (color, shift, side) in POINTS.items():
         part = table.loc[[f"{head}, {point}" for head in heads]]
         ends = arms(part.mse_vs_gray, part.mse_vs_gray_low, part.mse_vs_gray_high)
-        style = {"fmt": "o", "color": color, "markersize": 5}
+        style = {"fmt": "o", "color": color, "markersize": 5, "label": point}
         left.errorbar(part.mse_vs_gray, rows + shift, xerr=ends, **style)
         right.errorbar(part.chroma_ratio, rows + shift, **style)
         first = part.chroma_ratio.iloc[0], rows[0] + shift

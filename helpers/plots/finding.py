@@ -40,13 +40,13 @@ def finding(
     axes[1].set_xlim(left=-0.03)
     axes[0].set_yticks([*rows.values()], [textwrap.fill(text, 20) for text in names.values()])
     axes[0].set_ylim(min(rows.values()) - 0.6, 0.5)
-    also = "; open points, this run and the pictures above" if here else ""
+    also = " Open points are this run, which also made the pictures above." if here else ""
     return Drawing(
         figure,
         "finding",
         "Left: squared error of color on held-out photos, relative to that of leaving them gray; "
         "below 1, color helps. Right: chroma, the distance from gray, relative to that of the "
-        f"ground truth. Filled points, with 95% confidence intervals, are {name}{also}.",
+        f"ground truth. Filled points, with 95% confidence intervals, are {name}.{also}",
         "Two panels of points with intervals, one row each for gray, the published network, the "
         "same network trained longer, and our network at its two operating points: the error "
         "relative to gray, and the chroma relative to ground truth.",

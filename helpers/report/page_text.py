@@ -172,8 +172,8 @@ def headline(run: dict) -> str:
     verdicts = {claim["key"]: claim["verdict"] for claim in run["claims"]}
     if "street_unet_accurate" in color:
         ours = {
-            "holds": "ours comes closer to the truth",
-            "fails": "ours comes no closer to the truth",
+            "holds": "ours is closer to the ground truth",
+            "fails": "ours is no closer to the ground truth",
         }
         said.append(ours.get(verdicts.get("unet_beats_cnn"), "whether ours does better is unclear"))
     return "; ".join(said) + "." if said else ""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from colorizer_samples import scene
+from PIL import Image
 
 from helpers.colorize import scans
 
@@ -62,6 +63,19 @@ def test_a_border_on_one_side_is_found(turns):
     scan = np.rot90(np.pad(scene(), ((8, 0), (0, 0)), constant_values=240), turns)
     rows, columns = scans.inside(scan)
     np.testing.assert_array_equal(scan[rows, columns], np.rot90(scene(), turns))
+
+
+@pytest.mark.parametrize(("lines", "found"), [(2, 0), (4, 4), (80, 80), (120, 0)])
+def test_a_border_on_one_side_is_wide_enough_and_no_wider_than_a_fifth(lines, found):
+    scan = np.pad(scene(420, 400), ((lines, 0), (0, 0)), constant_values=240)
+    assert scans.inside(scan)[0].start == found
+
+
+def test_a_border_on_one_side_of_a_print_that_lies_a_little_crooked_is_found():
+    scan = np.pad(scene(300, 400), ((30, 0), (0, 0)), constant_values=240)
+    turned = Image.fromarray(scan).rotate(0.5, Image.Resampling.BILINEAR)
+    part = np.asarray(turned)[4:-4, 4:-4]  # without the corners that the turn left black
+    assert 20 <= scans.inside(part)[0].start <= 30
 
 
 def test_a_bright_sky_above_roofs_of_different_heights_is_no_border():
