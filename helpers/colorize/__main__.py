@@ -36,8 +36,8 @@ If a photo has color, its gray version is colored and the error is reported. A p
 such as sepia, counts as gray, and its tone is replaced. A white or black border stays without
 color. Crop one that is wider than a fifth of the photo and not on all four sides.
 A photo of which the network is unsure is named, and gets the colors of accurate.
-JPEG, PNG, WebP and TIFF; each keeps its format, EXIF, orientation and color profile. A gray PNG or
-TIFF of 16 bits is written with 16 bits. A colored file says in EXIF and XMP that its colors were
+JPEG, PNG, WebP and TIFF; each keeps its format, EXIF, orientation and color profile. A PNG or TIFF
+of 16 bits is written with 16 bits. A colored file says in EXIF and XMP that its colors were
 predicted."""
 
 

@@ -1,7 +1,7 @@
 """Reads a photo file and writes its colored version with everything else that the file said.
 
-The pixels are upright 8-bit sRGB, as `decode` returns them; those of a gray PNG or TIFF of 16 bits
-also have 16 bits. The new file has the format, EXIF, XMP, comments, resolution, orientation (stored
+The pixels are upright 8-bit sRGB, as `decode` returns them; those of a PNG or TIFF of 16 bits also
+have 16 bits. The new file has the format, EXIF, XMP, comments, resolution, orientation (stored
 as before, with its tag) and color profile of the old one. `Scan.losses` names what cannot be kept.
 A mark in EXIF and XMP says that the colors were predicted.
 """
@@ -91,7 +91,7 @@ class Scan:
     metadata: dict  # options for Pillow's writer of this format
     losses: list[str] = field(default_factory=list)
     mark: str | None = None  # see `mark_of`
-    deep: np.ndarray | None = None  # H x W, uint16, sRGB, upright: a gray PNG or TIFF of 16 bits
+    deep: np.ndarray | None = None  # H x W [x 3], uint16, sRGB, upright: a PNG or TIFF of 16 bits
 
 
 def mark_of(weights: Path) -> str:
@@ -101,14 +101,18 @@ def mark_of(weights: Path) -> str:
 
 
 def read(image: Image.Image, mark: str | None = None) -> Scan:
-    """Decode a photo from `decode.opened`. Raises what the decoder raises.
+    """Decode a photo from `decode.opened`, which cannot be used afterward.
 
+    Raises what the decoder raises.
     mark: the text of `mark_of` for the new file, or None for a file without a mark.
     """
     format = "JPEG" if image.format == "MPO" else image.format
-    exif = decode.exif(image)
+    # Before EXIF, for which Pillow decodes some photos.
     deep = format in ("PNG", "TIFF") and decode.is_deep(image)
+    lower = decode.lower_bytes(image) if deep else None
     losses = _losses(image, deep)
+    exif = decode.exif(image)
+    losses += image.info.get("lost", [])
     profile = image.info.get("icc_profile")
     if profile:
         if decode.transform(image.mode, profile) is None:
@@ -134,8 +138,15 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
         metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
     turned = 1 if format == "TIFF" else exif.get(ORIENTATION, 1)
     rgb = _upright(image, turned)
-    gray = _filled(image, turned, (), np.uint16, decode.deep_gray) if deep else None
-    return Scan(rgb, format, orientation, profile, metadata, losses, mark, gray)
+    values = None
+    if lower:
+        image.close()  # here and below: to have its memory back
+        second = _upright(lower, turned)
+        lower.close()
+        values = _deep(rgb, second)
+    elif deep:
+        values = _filled(image, turned, (), np.uint16, decode.deep_gray)
+    return Scan(rgb, format, orientation, profile, metadata, losses, mark, values)
 
 
 def stored(picture: np.ndarray, orientation: int) -> np.ndarray:
@@ -156,6 +167,16 @@ def _upright(image: Image.Image, orientation: int) -> np.ndarray:
     except _ColorError:
         pass  # and let go of the gray rows
     return _filled(image, orientation, (3,), np.uint8, decode.srgb)
+
+
+def _deep(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """Color of 16 bits a channel from its upper and lower bytes; H x W if both are gray."""
+    if not (upper.strides[2] or lower.strides[2]):
+        upper, lower = upper[..., 0], lower[..., 0]
+    values = upper.astype(np.uint16)
+    values <<= 8
+    values |= lower
+    return values
 
 
 class _ColorError(Exception):
@@ -274,8 +295,14 @@ def _deep_tiff(pixels: np.ndarray | Painted, scan: Scan) -> memoryview:
     encoded = io.BytesIO()
     parts = [*strips(*pixels.shape[:2])]
     options |= {"shape": pixels.shape, "dtype": np.uint16, "rowsperstrip": parts[0][1]}
-    tifffile.imwrite(encoded, (pixels[first:last] for first, last in parts), **options)
+    tifffile.imwrite(encoded, (_packed(pixels[first:last]) for first, last in parts), **options)
     return encoded.getbuffer()
+
+
+def _packed(rows: np.ndarray) -> bytes:
+    """Rows of 16 bits as a strip of a TIFF. tifffile packs whole pictures only."""
+    less_left = np.diff(rows, axis=1, prepend=np.zeros_like(rows[:, :1]))  # the predictor
+    return zlib.compress(less_left.astype("<u2").tobytes(), 3)
 
 
 def _store(path: Path, encoded: bytes | memoryview) -> None:
@@ -290,8 +317,7 @@ def _store(path: Path, encoded: bytes | memoryview) -> None:
 
 
 def _losses(image: Image.Image, deep: bool) -> list[str]:
-    args = image.tile[0].args if image.tile else ""
-    raw = args if isinstance(args, str) else str(args[0])
+    raw = decode.raw_mode(image.tile[0].args) if image.tile else ""
     all_losses = {
         "its gamma was applied, and it is written as sRGB": decode.gamma(image),
         "16 bits a channel were read, 8 are written": not deep
@@ -302,7 +328,7 @@ def _losses(image: Image.Image, deep: bool) -> list[str]:
         "further pictures in the file are left out": getattr(image, "n_frames", 1) > 1,
         "captions in IPTC are left out": "photoshop" in image.info,
     }
-    losses = [text for text, holds in all_losses.items() if holds] + image.info.get("lost", [])
+    losses = [text for text, holds in all_losses.items() if holds]
     if image.format == "TIFF":
         left_out = {*image.tag_v2} - _own_tags(image) - STORAGE_TAGS
         if left_out & DIRECTORIES:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import sys
 import warnings
 import zlib
 from pathlib import Path
@@ -39,6 +40,10 @@ SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 SRGB_GAMMA = 0.45455
 TIFF_HEADS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 TIFFS = "of a kind that can be read: save it as gray or RGB with 8 or 16 bits"
+# Pillow reads the upper byte of each channel of 16 bits; told the other byte order, the lower one.
+OTHER_ORDER = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B"}
+OTHER_ORDER["RGB;16N"] = "RGB;16B" if sys.byteorder == "little" else "RGB;16L"
+MAX_DEEP_COLOR = 40_000_000  # pixels: their two pictures of bytes take about half a gigabyte
 TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273
 
 
@@ -271,19 +276,48 @@ def srgb(image: Image.Image) -> Image.Image:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether `deep_gray` can give 16 bits of an opened photo.
+    """Whether an opened photo has 16 bits a channel that `deep_gray` or `lower_bytes` can give.
 
     A color profile is applied with 8 bits, and transparent parts become white in 8 bits.
     """
     profile = image.info.get("icc_profile")
     made = transform(image.mode, profile) if profile else None
     applied = made is not None and made[1] is not None
-    return image.mode.startswith("I") and not applied and "transparency" not in image.info
+    if applied or "transparency" in image.info:
+        return False
+    return image.mode.startswith("I") or lower_bytes(image) is not None
 
 
 def deep_gray(image: Image.Image) -> np.ndarray:
     """sRGB values (H x W, uint16) of a gray picture for which `is_deep` holds."""
     return _gray(image, 65535)
+
+
+def lower_bytes(image: Image.Image) -> Image.Image | None:
+    """The lower bytes of RGB of 16 bits a channel, of which Pillow itself reads the upper ones.
+
+    `image` must be opened and not yet decoded. None if it is of another kind, has its channels one
+    after another or a gamma to apply, or has more than MAX_DEEP_COLOR pixels.
+    """
+    kinds = {raw_mode(tile.args) for tile in image.tile}
+    planar = image.format == "TIFF" and image.tag_v2.get(284, 1) == 2
+    too_many = image.width * image.height > MAX_DEEP_COLOR
+    if not kinds or not kinds <= OTHER_ORDER.keys() or planar or gamma(image) or too_many:
+        return None
+    if not isinstance(image.fp, io.BytesIO):
+        return None
+    lower = Image.open(io.BytesIO(image.fp.getvalue()))
+    lower.seek(image.tell())
+    for number, tile in enumerate(lower.tile):
+        other, rest = OTHER_ORDER[raw_mode(tile.args)], tile.args[1:]
+        args = other if isinstance(tile.args, str) else (other, *rest)
+        lower.tile[number] = tile._replace(args=args)
+    return lower
+
+
+def raw_mode(args: str | tuple | None) -> str:
+    """Pillow's name for how a tile of a file stores its pixels."""
+    return str(args if isinstance(args, str) or not args else args[0])
 
 
 def _gray(image: Image.Image, most: int) -> np.ndarray:

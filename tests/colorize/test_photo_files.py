@@ -14,7 +14,7 @@ from bad_photos import chunk
 from photo_samples import encoded, gray_profile, photo
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
-from helpers.colorize import photo_files
+from helpers.colorize import coloring, photo_files
 from helpers.photos import decode
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif"}
@@ -176,12 +176,58 @@ def test_gray_of_sixteen_bits_is_written_with_sixteen_bits(tmp_path, format, ori
     assert (tags[274], tags[271], tags[306]) == (orientation, "Kodak", "1931:05:04 10:00:00")
 
 
-def test_sixteen_bits_that_are_not_plain_gray_are_read_and_the_loss_is_told(tmp_path):
-    loss = ["16 bits a channel were read, 8 are written"]
-    tifffile.imwrite(tmp_path / "color.tif", tinted(RAMP), photometric="rgb")
-    assert photo_files.read(decode.opened(tmp_path / "color.tif")).losses == loss
+TIFFS = {"little": {"byteorder": "<"}, "big": {"byteorder": ">"}, "rows": {"rowsperstrip": 7}}
+TIFFS |= {"tiles": {"tile": (16, 16)}, "packed": {"compression": "zlib"}}
+
+
+def deep_color(path, pixels, orientation=1, further=None):
+    """Write an RGB picture of 16 bits as a TIFF or a PNG, as the path says."""
+    if path.suffix == ".tif":
+        options = {"photometric": "rgb", "extratags": [(274, "H", 1, orientation, True)]}
+        tifffile.imwrite(path, pixels, **options, **TIFFS[path.stem])
+        return
+    height, width = pixels.shape[:2]
+    rows = np.zeros((height, 1 + 6 * width), np.uint8)
+    rows[:, 1:] = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
+    parts = {b"IHDR": struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)}
+    if orientation > 1:
+        parts[b"eXIf"] = exif(orientation).tobytes().removeprefix(b"Exif\0\0")
+    parts |= (further or {}) | {b"IDAT": zlib.compress(rows), b"IEND": b""}
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts.items()))
+
+
+@pytest.mark.parametrize("orientation", [1, 5, 6])
+@pytest.mark.parametrize("name", ["color.png", *(f"{kind}.tif" for kind in TIFFS)])
+def test_color_of_sixteen_bits_is_read_and_written_with_sixteen_bits(tmp_path, name, orientation):
+    pixels = np.random.default_rng(0).integers(0, 65536, (60, 80, 3), dtype=np.uint16)
+    deep_color(tmp_path / name, pixels, orientation)
+    scan = photo_files.read(decode.opened(tmp_path / name))
+    assert np.array_equal(photo_files.stored(scan.deep, orientation), pixels)
+    assert np.array_equal(scan.rgb, scan.deep // 256) and scan.losses == []
+    rewritten(tmp_path, scan, scan.deep)
+    read = png_pixels if name == "color.png" else tifffile.imread
+    assert np.array_equal(read(tmp_path / "written"), pixels)
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_sixteen_bits_are_written_whole_from_many_strips(tmp_path, format):
+    gray = np.arange(700 * 500, dtype=np.uint32).reshape(700, 500).astype(np.uint16)
+    assert len([*coloring.strips(*gray.shape)]) > 2
+    pixels, _ = deep_again(tmp_path, saved(tmp_path / "deep", Image.fromarray(gray), format=format))
+    assert np.array_equal(pixels, tinted(gray))
+
+
+def test_where_sixteen_bits_cannot_be_kept_the_loss_is_told(tmp_path):
+    loss = "16 bits a channel were read, 8 are written"
+    planes, planar = tinted(RAMP).transpose(2, 0, 1), tmp_path / "planar.tif"
+    tifffile.imwrite(planar, planes, photometric="rgb", planarconfig="separate", compression="zlib")
+    scan = photo_files.read(decode.opened(planar))
+    assert scan.losses == [loss] and scan.deep is None
+    assert np.array_equal(scan.rgb, tinted(RAMP) // 256)
+    deep_color(tmp_path / "clear.png", tinted(RAMP), further={b"tRNS": bytes(6)})
+    assert loss in photo_files.read(decode.opened(tmp_path / "clear.png")).losses
     converted = saved(tmp_path / "p.png", Image.fromarray(RAMP), icc_profile=gray_profile(1.0))
-    assert loss[0] in converted.losses and converted.deep is None
+    assert loss in converted.losses and converted.deep is None
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
