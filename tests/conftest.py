@@ -7,7 +7,9 @@ import signal
 # inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-import helpers  # noqa: F401  (the environment of threads counts only if set before PyTorch loads)
+# The environment of threads counts only if set before PyTorch loads, and nbformat loads seconds
+# faster after this module.
+import helpers.report.notebooks  # noqa: F401
 
 # isort: split
 import ctypes

@@ -336,7 +336,8 @@ def run_tests() -> int:
     """
     environment = os.environ | books.kernel_environment() | {books.THREADS: "1"}
     pytest = [sys.executable, "-m", "pytest"]
-    together = ["--numprocesses", str(min(_threads(), 4)), "--dist", "loadfile"]
+    # nbval takes seconds to load in each process.
+    together = ["--numprocesses", str(min(_threads(), 4)), "--dist", "loadfile", "-p", "no:nbval"]
     log = paths.BUILD / "logs" / "nbval.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
