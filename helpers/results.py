@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LARGEST_SVG = 120_000  # characters
 LONGEST = 2_000  # rows of a figure's CSV
+BELOW_ONE = (0, 0.999)  # a band; its end leaves room for rounding
 FAR = 20  # times the near end of a band: beyond it, the far end says nothing
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SEED = 0  # the one default seed: weights and order come from it, never the split
@@ -300,6 +301,8 @@ def band_text(band) -> str:
     low, high = band
     if low == high:
         return f"is {low:g}"
+    if tuple(band) == BELOW_ONE:
+        return "is below 1"
     if low == 0 or (high < 0 and low / high >= FAR):
         return f"is at most {high:g}"
     if low > 0 and high / low >= FAR:

@@ -148,7 +148,7 @@ def test_a_figure_is_kept_as_a_file_and_carries_its_words(run, monkeypatch):
 def test_a_claim_is_judged_by_its_band_and_printed_with_number_interval_and_band(run):
     first, second = results.judge(run, "beats_gray", (0.5, (0.4, 0.6))).splitlines()
     assert first.startswith("holds    The report's network colors better")
-    assert second == "         0.500 [0.400, 0.600]; holds if this is at most 0.999"
+    assert second == "         0.500 [0.400, 0.600]; holds if this is below 1"
     assert results.judge(run, "beats_gray", (2.0, (1.9, 2.1))).startswith("fails    The")
     assert results.judge(run, "kernel_9_jump", (0.8, None)).startswith(f"{MACHINE}  A 9 x 9")
 
@@ -171,7 +171,7 @@ def test_a_claim_without_a_number_or_an_interval_stays_open(run, estimate):
     ("band", "text"),
     [
         ([0, 0], "is 0"),
-        ([0, 0.999], "is at most 0.999"),
+        ([0, 0.999], "is below 1"),
         ([-10, -0.001], "is at most -0.001"),
         ([1.25, 1000], "is at least 1.25"),
         ([40, 80], "lies in 40 to 80"),
@@ -214,7 +214,7 @@ def test_the_table_has_every_claim_judged_or_not(run, tmp_path, monkeypatch):
     known = results.claims_file()
     assert list(table.index) == [claim["text"] for claim in known.values()]
     better = table.loc[known["beats_gray"]["text"]]
-    expected = ("ours", "0.500 [0.400, 0.600]", "is at most 0.999", "holds", "-")
+    expected = ("ours", "0.500 [0.400, 0.600]", "is below 1", "holds", "-")
     assert tuple(better) == expected
     level = table.loc[known["level_7e4"]["text"]]
     assert (level.measured, level.verdict) == ("5.00 × 10⁻⁴", "not comparable")

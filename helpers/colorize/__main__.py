@@ -35,7 +35,7 @@ DESCRIPTION = """Color gray photos at their own size. Only color is added; the l
 If a photo has color, its gray version is colored and the error is reported. A print in one tone,
 such as sepia, counts as gray, and its tone is replaced. A white or black border stays without
 color. Crop one that is wider than a fifth of the photo and not on all four sides.
-A photo of which the network is unsure is named, and gets the colors of accurate.
+If the network is unsure of a photo, the command reports the photo and uses accurate for it.
 JPEG, PNG, WebP and TIFF; each keeps its format, EXIF, orientation and color profile. A PNG or TIFF
 of 16 bits is written with 16 bits. A colored file says in EXIF and XMP that its colors were
 predicted."""
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
         "--model",
         default=coloring.MODEL,
         metavar="accurate|colorful",
-        help="colorful (default): as colorful as streets are; accurate: less saturated, lowest "
+        help="colorful (default): more saturated; accurate: less saturated, lowest "
         "error. The names street_unet (colorful) and street_unet_accurate work too",
     )
     add(
@@ -103,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
     existing = made.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace existing files")
     existing.add_argument(
-        "--keep", action="store_true", help="leave existing files and make the others"
+        "--keep", action="store_true", help="skip existing files and write the others"
     )
     return made
 
@@ -190,14 +190,14 @@ def report(done: list[Done], seconds: float) -> str:
     ]
     kept = sum(one.kept for one in done)
     if kept:
-        lines.append(f"{kept} existed already and were kept")
+        lines.append(f"{kept} existed already and were skipped")
     toned = sum(one.kind == "toned" for one in colored)
     if toned:
         are = "is" if toned == 1 else "are"
         lines.append(f"{toned} {are} in one tone, such as sepia, and counted as gray")
     unsure = [one for one in colored if one.unsure]
     if unsure:
-        lines.append(f"unsure of {len(unsure)}, for which the network expects little of its colors")
+        lines.append(f"unsure of {len(unsure)}, which have the colors of accurate:")
         lines += listed([f"  {shown(one.photo)}: unsure" for one in unsure])
     compared = [one for one in colored if one.errors]
     if compared:

@@ -66,7 +66,7 @@ class Colorizer:
     ) -> "Colorizer":
         """Load a colorizer from a file of weights, by default the ones in data/weights.
 
-        model: the operating point: `colorful` (as colorful as streets are) or `accurate` (lowest
+        model: the operating point: `colorful` (more saturated) or `accurate` (lowest
             error, less saturated); the names in the file, such as `street_unet`, work too.
         temperature: replaces the operating point's own, 0.01 to 1000; smaller is bolder.
         chroma_gain: factor on all chroma, 0 to 1000; 0 gives gray.

@@ -185,7 +185,7 @@ def stack(kernel: int, layers: int) -> model.ReachCNN:
 def compare_stacks(
     run: Run, prepared: PreparedSet
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Study]]:
-    """Stacks of 3 x 3 layers and single layers of equal reach, all of STACK_WIDTH channels.
+    """Stacks of 3 x 3 layers and single layers with their receptive field, of STACK_WIDTH channels.
 
     Returns a table with one row per network, the seconds per step round by round, and the
     studies. Columns: name, reach (pixels), parameters, multiply_adds (millions per photo),

@@ -85,7 +85,7 @@ class ReachCNN(nn.Module):
     """A stack of `layers` convolutions, kernel x kernel at full size, each of `width` channels.
 
     A 1 x 1 layer before the stack maps lightness to `width` channels, and one after it maps those
-    to ab. The receptive field is 1 + layers (kernel - 1) pixels wide, so stacks of equal reach
+    to ab. The receptive field is 1 + layers (kernel - 1) pixels wide, so stacks of equal width
     differ in the stack alone. ReLU between layers, a sigmoid at the end, replicate padding.
     """
 

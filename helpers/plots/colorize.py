@@ -63,9 +63,9 @@ def bleeding(table: pd.DataFrame) -> Drawing:
     figure, axes = new(1, 2, (WIDTH, 2.4))
     panels = {
         "near": "ab RMSE near color edges",
-        "stray": "share of color edges\nbeside no edge of L",
+        "stray": "stray share: chroma changes\nnot near a lightness edge",
     }
-    sources = {"truth at half size": COLORS["truth"], "street_unet": COLORS["street_unet"]}
+    sources = {"ground truth at half size": COLORS["truth"], "street_unet": COLORS["street_unet"]}
     for axis, (column, label) in zip(axes, panels.items()):
         for name, shade in sources.items():
             part = table[table.chroma == name]

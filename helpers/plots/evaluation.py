@@ -204,9 +204,9 @@ def along_the_street(correlations: pd.DataFrame, stretch: int) -> Drawing:
     return Drawing(
         figure,
         "error_along_the_street",
-        "Correlation of the errors of two places by the number of places between them. The error "
-        "of a place is the mean logarithm of its photos' squared errors, relative to gray for "
-        "networks.",
+        "Correlation of the errors of two places by their distance in places. The error of a place "
+        "is the mean logarithm of its photos' squared errors. For networks, these are relative to "
+        "gray.",
         "Lines that fall with distance along the street, one for each network and one for gray.",
     )
 
@@ -261,9 +261,9 @@ def coverage(tables: dict[str, pd.DataFrame], source: str) -> Drawing:
     return Drawing(
         figure,
         "coverage",
-        "Each stretch was left out, and intervals were computed from the others. The wide bars are "
-        "prediction intervals for another stretch. The narrow ones are confidence intervals of the "
-        f"mean that resample places. Source: {source}.",
+        "Each stretch was left out in turn, and intervals were computed from the others. The wide "
+        "bars are prediction intervals for another stretch. The narrow ones are confidence "
+        f"intervals of the mean that resample places. Source: {source}.",
         "Two panels, one a network, with a point for each stretch. Most points lie within the wide "
         "bars and outside of the narrow ones.",
     )

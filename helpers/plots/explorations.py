@@ -119,8 +119,8 @@ def stacks(table, note: str) -> Drawing:
     axes[0].set_yticks(list(rows), table.name)
     axes[0].set_ylim(-0.5, len(table) - 0.5)
     caption = (
-        "Stacks of 3 x 3 layers, and single layers of equal reach and equally many channels. Error "
-        f"is on held-out photos, with 95% confidence intervals; {note}."
+        "Stacks of 3 x 3 layers, and single layers with the same receptive field and number of "
+        f"channels. Error is on held-out photos, with 95% confidence intervals; {note}."
     )
     times = ", ".join(f"{row.name} {row.seconds:.3f} s" for row in table.itertuples(index=False))
     alt = f"Multiply-adds, time and error of four networks, side by side. Times: {times}."
@@ -177,7 +177,7 @@ def reach(curves: dict, field: int) -> Drawing:
     axis.xaxis.set_major_formatter("{x:g}")
     axis.minorticks_off()
     axis.set_ylim(0)
-    axis.set_xlabel("radius that stays as it was, pixels")
+    axis.set_xlabel("radius left unchanged, pixels")
     axis.set_ylabel("change of color,\nrelative to replacing all")
     axis.legend(loc="lower left")
     caption = (
@@ -272,8 +272,8 @@ def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
         axis.grid(visible=False, axis="y")
     left.set_yticks(rows, heads)
     caption = (
-        "Heads of street_unet with and without weights, each at an accurate and a colorful "
-        f"operating point. 95% confidence intervals; {source}."
+        "Heads of street_unet with and without larger weights for rare colors, each at an accurate "
+        f"and a colorful operating point. 95% confidence intervals; {source}."
     )
     ends = "; ".join(
         f"{row.Index} {row.mse_vs_gray:.2f} at {row.chroma_ratio:.2f}" for row in table.itertuples()

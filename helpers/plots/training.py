@@ -52,7 +52,7 @@ def learning_curves(epochs: dict, gray: float, loss: str = "mse") -> Drawing:
         label = "validation photos, after the epoch" if first else None
         axis.plot(table.epoch, table.validation, color=color, label=label)
         best = table[table.best]
-        label = "kept: the best epoch" if first else None
+        label = "best epoch, whose weights are used" if first else None
         axis.plot(best.epoch, best.validation, "o", color=COLORS["published"], label=label)
     label = "always gray, validation photos"
     axis.axhline(gray, color=COLORS["gray"], linestyle="--", label=label)

@@ -18,8 +18,8 @@ MB_OF_PACKAGES = 3000
 HELP_SHOWN = 3  # exit status that tells run_all.sh to stop after --help
 
 EPILOG = """examples:
-  ./run_all.sh                          the report on rendered streets, a few minutes
-  ./run_all.sh --profile full           all photos, cross-validated, about an hour or more
+  ./run_all.sh                          the report on rendered streets, about 12 minutes
+  ./run_all.sh --profile full           up to 6,000 photos, cross-validated, several hours
   ./run_all.sh --data ~/photos          the report on your own photos
   ./run_all.sh --data streetview --images 2000
   ./run_all.sh test                     every check

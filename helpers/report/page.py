@@ -275,13 +275,12 @@ def _chart(main: dict, results: dict) -> dict:
 
 
 def _gains(run: dict) -> dict:
-    """What more photos, more parameters and a pretrained encoder gave, in words, where known."""
+    """What more photos and a pretrained encoder gave, in words, where known."""
     studies = {name: pd.DataFrame(**each) for name, each in run.get("studies", {}).items()}
-    words = {"doublings": {}, "pretrained": None}
-    for name in ("photos", "widths"):
-        if name in studies:
-            slope, (low, high) = tables.per_doubling(studies[name])
-            words["doublings"][name] = f"{slope:+.0%} ({low:+.0%} to {high:+.0%})"
+    words = {"doubling": None, "pretrained": None}
+    if "photos" in studies:
+        slope, (low, high) = tables.per_doubling(studies["photos"])
+        words["doubling"] = f"{slope:+.0%} ({low:+.0%} to {high:+.0%})"
     if "pretraining" in studies:
         words["pretrained"] = tables.readable(studies["pretraining"], change=True).iloc[-1, 1]
     return words

@@ -26,10 +26,10 @@ FIVE_COLUMNS = {
 }
 ALMOST_GRAY = 1 / 3  # share of the true chroma below which a network leaves photos almost gray
 NEAR = 0.05  # relative distance from its band within which a claim just misses it
-# Paragraphs of a chapter that the page folds: summary, how the first and the last begin.
+# Parts of a chapter that the page folds: summary, pattern.
 FOLDED = (
-    ("Inputs, outputs and time", r"Inputs\.", r"Time\."),
-    ("What to change in the notebook", r"Change this", r"Change this"),
+    ("Inputs, outputs and time", r"<p><strong>Inputs\..*?<p><strong>Time\..*?</p>"),
+    ("What to change in the notebook", r"<p><strong>Change this.*"),
 )
 NUMERIC = re.compile(r"[-−+–]?[\d.,]*\s?%?(\s*(to|–|±)\s*[-−+]?[\d.,]+)?(\s*[(\[].*[)\]])?|nan")
 KEY = re.compile(r"\{\{\s*([\w.-]+)\s*(?::([^{}]*))?\}\}")
@@ -140,8 +140,7 @@ class Prose(IPythonRenderer):
     def render_cell(self, source: str) -> str:
         """One cell's Markdown to HTML. What only the notebook's user needs is folded."""
         html = MarkdownWithMath(renderer=self).render(source)
-        for title, first, last in FOLDED:
-            pattern = rf"<p><strong>{first}.*?(?=<p><strong>{last}|\Z).*?</p>"
+        for title, pattern in FOLDED:
             fold = rf'<details class="more"><summary>{title}</summary>\n\g<0>\n</details>'
             html = re.sub(pattern, fold, html, flags=re.DOTALL)
         return html

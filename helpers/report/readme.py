@@ -40,22 +40,22 @@ def findings(measured: dict) -> str:
     """Sentences on what the recorded run found, each from its numbers and verdicts."""
     names = ("published", "colorize_cnn", "street_unet_accurate", "street_unet")
     published, trained, accurate, unet = (measured["metrics"][name] for name in names)
-    words = {"holds": "better than", "fails": "not better than"}
+    words = {"holds": "below", "fails": "not below"}
     verdict = {
         c["key"]: words.get(c["verdict"], "not distinguishable from") for c in measured["claims"]
     }
     return (
-        f"With the report's recipe, the network is {verdict['beats_gray']} gray. Its squared error "
-        f"is {published[FIRST]:.2f} relative to gray.\n"
+        f"With the report's recipe, the network has an error relative to gray of "
+        f"{published[FIRST]:.2f}, which is {verdict['beats_gray']} 1.\n"
         f"The same network, {training_text(measured)}, has an error of {trained[FIRST]:.2f} and "
-        f"{trained['chroma_ratio']:.0%} of the true chroma. It is "
-        f"{verdict['trained_beats_gray']} gray.\n"
-        f"The network made for this task, `street_unet`, reaches {accurate[FIRST]:.2f} at its "
+        f"{trained['chroma_ratio']:.0%} of the true chroma. This error is "
+        f"{verdict['trained_beats_gray']} 1.\n"
+        f"The purpose-built network, `street_unet`, reaches {accurate[FIRST]:.2f} at its "
         f"accurate operating point. At its colorful one it reaches {unet[FIRST]:.2f}, with "
         f"{unet['chroma_ratio']:.0%} of the true chroma.\n"
         f"At the accurate point, {accurate['better_than_gray']:.0%} of the photos have a lower "
-        f"error than gray. Streets differ: on another stretch of the same city, expect an error of "
-        f"{_span(accurate, '_new')} at this point.\n"
+        f"error than gray. Streets differ: the 95% prediction interval for another stretch of the "
+        f"same city is {_span(accurate, '_new')} at this point.\n"
         f"{tally_text(measured['claims'])}."
     )
 

@@ -31,10 +31,10 @@ KEEP = 0.5
 
 EPILOG = """models:
   street_unet   the network of data/weights; python -m helpers.colorize --weights uses what it
-                writes. By default the shipped weights learn your photos, too, in ten minutes on
-                2 cores (300 batches of 16). --from-scratch begins with an encoder that knows
-                ImageNet and nothing of colors (4,200 batches of 64: minutes on a GPU, hours on
-                2 cores)
+                writes. By default the shipped weights are fine-tuned on your photos, in ten
+                minutes on 2 cores (300 batches of 16). --from-scratch begins with an encoder
+                pretrained on ImageNet and a random decoder (4,200 batches of 64: minutes on a
+                GPU, about half a day on 2 cores)
   colorize_cnn  the report's network until validation stops improving (learning rate 1e-3, at
                 most 60 epochs); its weights load into helpers.model.ColorizeCNN
   published     the same network by the report's recipe (learning rate 1e-5, 375 batches)
@@ -104,26 +104,29 @@ def parser() -> argparse.ArgumentParser:
     add("--batch-size", type=whole_number, metavar="B",
         help="photos per process (default: the model's own, over all processes)")  # fmt: skip
     add("--rate", type=positive, metavar="R", help="learning rate (default: the model's own)")
-    add("--seed", type=int, default=0, metavar="S", help="of weights and random draws (0)")
+    add("--seed", type=int, default=0, metavar="S",
+        help="seed of initial weights and random draws (0)")  # fmt: skip
     add("--images", type=whole_number, metavar="N", help="use at most N photos")
     add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto",
         help="default: a GPU if there is one")  # fmt: skip
     add("--threads", metavar="N|auto",
         type=lambda text: text if text == "auto" else whole_number(text),
-        help="of the CPU; auto: the faster of one and all (PyTorch's own)")  # fmt: skip
+        help="CPU threads; auto: one or all, whichever is faster (PyTorch's choice)")  # fmt: skip
     add("--bfloat16", action="store_true", help="16 bits in most products: faster, less exact")
     unet = made.add_argument_group("of street_unet")
     add = unet.add_argument
     add("--from-scratch", action="store_true", help="do not begin with the shipped weights")
     add("--keep", type=share, default=KEEP, metavar="K",
-        help=f"share of the shipped weights in the result, 0 forgets most ({KEEP})")  # fmt: skip
-    add("--weight-decay", type=share, metavar="W", help="of AdamW")
+        help="weight of the shipped weights in the average with the new ones; 0 uses the new ones "
+        f"alone ({KEEP})")  # fmt: skip
+    add("--weight-decay", type=share, metavar="W", help="weight decay of AdamW")
     add("--average", type=share, metavar="A",
-        help="what the average of the weights keeps per batch")  # fmt: skip
+        help="decay of the running average of the weights, per batch")  # fmt: skip
     add("--extra-shares", type=share, nargs="+", metavar="E",
         help="share of a batch from each folder of extra photos "
         f"({' '.join(map(str, STREET_UNET.extra_shares))})")  # fmt: skip
-    add("--dropout", type=share, metavar="D", help="share of channels left out, --from-scratch")
+    add("--dropout", type=share, metavar="D",
+        help="share of channels dropped; only with --from-scratch")  # fmt: skip
     return made
 
 

@@ -44,6 +44,6 @@ def test_every_way_is_compared_for_both_sources(tmp_path):
     table = bleeding.compare([rgb, rgb], colorizer)
     assert len(table) == 2 + 2 * len(bleeding.WAYS)
     assert table.way.iloc[0] == "gray" and table.chroma.iloc[-1] == "truth"
-    ideal = table[table.chroma == "truth at half size"].set_index("way")
+    ideal = table[table.chroma == "ground truth at half size"].set_index("way")
     assert ideal.near["joint, corrected"] < ideal.near["bilinear"]
     assert table.delta_e.iloc[-1] == pytest.approx(0, abs=1e-6)

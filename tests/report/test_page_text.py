@@ -59,3 +59,20 @@ def test_a_key_finds_numbers_and_claims():
     found = {"claims": known}
     assert page_text.fill("{{ claims.level_7e4.verdict }}", found) == "holds"
     assert page_text.fill("{{claims.factor_11.measured}}", found) == "not measured"
+
+
+def test_what_only_the_user_of_a_notebook_needs_is_folded():
+    parts = [
+        "**Answer.** Yes.",
+        "**Inputs.** One.",
+        "**Outputs.** Two.",
+        "**Time.** Three.",
+        "Now.",
+    ]
+    parts += ["**Change this:** edit this line:", "```python\nrate = 1\n```", "Expect more."]
+    html = page_text.Prose("03_training", {}).render_cell("\n\n".join(parts))
+    folds = BeautifulSoup(html, "html.parser").select("details")
+    assert [fold.summary.text for fold in folds] == [title for title, _ in page_text.FOLDED]
+    inputs, change = (fold.text for fold in folds)
+    assert "One." in inputs and "Three." in inputs and "Yes." not in inputs + change
+    assert "rate = 1" in change and "Expect more." in change and "Now." not in inputs + change
