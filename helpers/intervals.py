@@ -1,6 +1,6 @@
-"""Two 95% intervals by resampling stretches of street, and the one wording for comparisons.
+"""Two 95% intervals over stretches of street, and the one wording for comparisons.
 
-Photos of one stretch share buildings, light and camera, so whole stretches are drawn with
+Photos of one stretch share buildings, light and camera, so `interval` draws whole stretches with
 replacement, not photos or places (block bootstrap: Kuensch, Annals of Statistics 17, 1989). Every
 model gets the same draws. `photos.split.units` says what the unit is where photos form no
 stretches. With n seeds, each draw averages n seeds picked with replacement; for n = 3 the spread
@@ -63,7 +63,7 @@ def bootstrap(seeds: list[pd.DataFrame], units: pd.Series, pool) -> pd.DataFrame
 
 
 def interval(draws: np.ndarray | pd.Series, units: int) -> tuple[float, float]:
-    """The middle of the draws that are finite, 95% for many units; NaN if none is.
+    """The middle of the draws that are finite, 95% for many units; NaN if none is or units < 2.
 
     units: how many were drawn from. Few units show less than their true spread, so the percentiles
     go further out, as a t-interval would: Hesterberg's expanded percentiles (The American

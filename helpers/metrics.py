@@ -35,6 +35,7 @@ from . import color
 
 AUC_LIMIT = 150  # largest threshold, ab units
 VIVID = 20  # chroma above which a pixel counts for rmse_chroma20
+COUNTED = 2**22  # counts of photos in draws that are summed at once
 BATCH = 8  # photos measured at once: their arrays stay in a core's cache
 
 
@@ -147,14 +148,18 @@ def pool(sums: pd.DataFrame) -> pd.DataFrame:
 def median(sums: pd.DataFrame, counts: np.ndarray) -> np.ndarray:
     """mse_vs_gray_median (draws), a photo counting as often as `counts` (draws x photos) says.
 
-    sums: one row a photo. Photos without any color are left out.
+    It is the first ratio at or below which half of the photos lie. sums: one row a photo. Photos
+    without any color are left out.
     """
     ratios = (sums.square / sums.square_gray).to_numpy()
     order = np.argsort(ratios)[: np.isfinite(ratios).sum()]
     if not len(order):
         return np.full(len(counts), np.nan)
-    below = counts[:, order].cumsum(axis=1)
-    return ratios[order][(2 * below >= below[:, -1:]).argmax(axis=1)]
+    middle = []
+    for drawn in np.array_split(counts, max(1, counts.size // COUNTED)):
+        below = drawn[:, order].cumsum(axis=1)
+        middle.append((2 * below >= below[:, -1:]).argmax(axis=1))
+    return ratios[order][np.concatenate(middle)]
 
 
 def auc_of(distance: np.ndarray) -> np.ndarray:

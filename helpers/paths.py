@@ -3,9 +3,11 @@
 import argparse
 import errno
 import hashlib
+import io
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -210,6 +212,12 @@ def input_file(text: str) -> Path:
     if not os.path.isfile(path):
         raise argparse.ArgumentTypeError(f"{text}: there is no such file")
     return path
+
+
+def print_any_name() -> None:
+    """Print as escapes the characters that the terminal or a Windows code page lacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def need_room(folder: Path, count: int) -> None:

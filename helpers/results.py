@@ -108,7 +108,9 @@ class Run:
         known = claims_file()
         if key not in known:
             raise KeyError(f"claim {key!r} is not in {CLAIMS.name}: write its band there first")
-        if measured is not None:
+        if measured is None:
+            interval = None
+        else:
             measured = float(measured)
             interval = [float(v) for v in (interval or (measured, measured))]
         claim = {
@@ -137,9 +139,8 @@ class Run:
         folder = paths.figures_folder(self.folder)
         with paths.whole(folder / f"{name}.png") as part:
             fig.savefig(part, dpi=160, metadata={"Software": None})
-        kind, options = ("jpeg", {"pil_kwargs": {"quality": 88}}) if photo else ("png", {})
-        if not photo:
-            options = {"metadata": {"Software": None}}
+        plain = "png", {"metadata": {"Software": None}}
+        kind, options = ("jpeg", {"pil_kwargs": {"quality": 88}}) if photo else plain
         buffer = io.BytesIO()
         fig.savefig(buffer, format=kind, dpi=130, **options)
         mime = f"image/{kind}"

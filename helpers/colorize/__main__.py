@@ -8,7 +8,6 @@ colored photo is written whole or not at all.
 """
 
 import argparse
-import io
 import os
 import sys
 import time
@@ -37,7 +36,8 @@ such as sepia, counts as gray, and its tone is replaced. A white or black border
 color. Crop one that is wider than a fifth of the photo and not on all four sides.
 If the network is unsure of a photo, the command reports the photo and uses accurate for it.
 JPEG, PNG, WebP and TIFF; each keeps its format, EXIF, orientation and color profile. A PNG or TIFF
-of 16 bits is written with 16 bits. A colored file says in EXIF and XMP that its colors were
+of 16 bits is written with 16 bits, unless it has transparent parts, a color profile other than
+sRGB, or color of more than 40 megapixels. A colored file says in EXIF and XMP that its colors were
 predicted."""
 
 
@@ -132,8 +132,7 @@ def between(low: float, high: float):
 
 def main(arguments: list[str] | None = None) -> int:
     """Color photos as the command line says; the exit status is 1 if any photo failed."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # of names that a Windows code page lacks
-        sys.stdout.reconfigure(errors="backslashreplace")
+    paths.print_any_name()
     made = parser()
     try:
         try:

@@ -324,7 +324,7 @@ def _losses(image: Image.Image, deep: bool) -> list[str]:
         and ("16" in raw or image.mode.startswith("I")),
         "black and white alone hold no color (scan it in shades of gray)": image.mode == "1",
         "it was CMYK and is written as RGB": image.mode == "CMYK",
-        "transparent parts became white": image.has_transparency_data,
+        "transparent parts became white": _is_clear(image),
         "further pictures in the file are left out": getattr(image, "n_frames", 1) > 1,
         "captions in IPTC are left out": "photoshop" in image.info,
     }
@@ -337,6 +337,13 @@ def _losses(image: Image.Image, deep: bool) -> list[str]:
             names = ", ".join(str(tag) for tag in sorted(left_out - DIRECTORIES))
             losses.append(f"tags of a TIFF are left out: {names}")
     return losses
+
+
+def _is_clear(image: Image.Image) -> bool:
+    """Whether parts of a picture may be transparent; an alpha channel may be opaque all over."""
+    if "A" in image.getbands():
+        return image.getchannel("A").getextrema()[0] < 255
+    return image.has_transparency_data
 
 
 def _own_tags(tiff: Image.Image) -> set[int]:

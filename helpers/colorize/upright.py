@@ -1,4 +1,4 @@
-"""Finds photos of streets that may lie on their side or be negatives.
+"""Finds photos of streets that may lie on their side, be upside down or be negatives.
 
 The network learned from upright photos. Of a street that is not upright, its colors have more
 entropy than of the same street set right. Of landscapes this is not so; the model card has numbers.

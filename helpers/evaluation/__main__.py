@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--judged", type=int, default=200, metavar="N",
         help="photos that a classifier judges as well, about half a second each; 0 for none "
         "(default: 200)")  # fmt: skip
+    paths.print_any_name()
     options = parser.parse_args(arguments)
     if options.judged < 0:
         parser.error(f"--judged is a number of photos, 0 or more, not {options.judged}")

@@ -41,6 +41,7 @@ STEPS = {
 }
 PRETRAINED = {"pretrained": True, "from nothing": False}
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the training places
+MOST = 0.9  # share of the photos that must be as large as the second size
 RENDERED = 600  # rendered streets for the study of image sizes
 SIZES = ((112, 88), (224, 176), (448, 352))  # width and height of an image, pixels
 SIZES_BATCH = 4  # photos per batch in the study of sizes, so that large images fit in the time
@@ -145,12 +146,12 @@ def by_step(studies: Base, elsewhere: PreparedSet | None = None) -> pd.DataFrame
 
 
 def _with_elsewhere(studies: Base, elsewhere: PreparedSet) -> Fitted:
-    photos = replace(studies.photos, extra=(groups(elsewhere).train,))
+    photos = replace(studies.photos, extra=(*studies.photos.extra, groups(elsewhere).train))
     return studies.train("with elsewhere", photos)
 
 
 def by_pretraining(studies: Base) -> pd.DataFrame:
-    """An encoder that knows ImageNet against the same one from nothing: as many batches, seeds."""
+    """A pretrained encoder against one with random weights: as many batches and seeds."""
     colors, lightness = {}, studies.prepared.lightness[studies.test]
     seeds = range(studies.run.seed, studies.run.seed + studies.run.profile.head_seeds)
     for name, pretrained in PRETRAINED.items():
@@ -221,7 +222,7 @@ def everything(studies: Base, elsewhere: PreparedSet | None) -> dict[str, pd.Dat
     """All studies of a full run.
 
     Image sizes are tried on rendered streets in a run on rendered streets, otherwise on the
-    photos of elsewhere, up to the sizes that these have.
+    photos of elsewhere if most of these are large enough.
     """
     found = {
         "heads": by_head(studies),
@@ -233,7 +234,10 @@ def everything(studies: Base, elsewhere: PreparedSet | None) -> dict[str, pd.Dat
     if studies.run.data == "synthetic":
         found["sizes"] = by_size(studies, "synthetic", RENDERED)
     elif elsewhere is not None:
-        found["sizes"] = by_size(studies, elsewhere.manifest["root"], None, SIZES[:2])
+        stored = elsewhere.photos.crop.str.split(" of ").str[1].str.split("x", expand=True)
+        large = [(stored.astype(int) >= size).all(axis=1).mean() > MOST for size in SIZES[:2]]
+        if all(large):
+            found["sizes"] = by_size(studies, elsewhere.manifest["root"], None, SIZES[:2])
     if elsewhere is not None:
         found["landscapes"] = by_landscape(studies, elsewhere)
     return found

@@ -70,7 +70,7 @@ def _one_by_one(function: Callable, items: Sequence[tuple], if_killed) -> Genera
             except BrokenProcessPool:
                 lost += 1
                 if lost == GIVE_UP:
-                    raise RuntimeError(
+                    raise ChildProcessError(
                         "worker processes end as soon as they start (out of memory?): close other "
                         "programs and run again"
                     ) from None
@@ -83,6 +83,7 @@ def _one_by_one(function: Callable, items: Sequence[tuple], if_killed) -> Genera
 def _pool(workers: int) -> ProcessPoolExecutor:
     # Spawned, not forked: a fork would copy the locks of PyTorch's threads in whatever state.
     context = multiprocessing.get_context("spawn")
+    workers = min(workers, 61)  # Windows has no more
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker)
 
 

@@ -155,7 +155,7 @@ def _street_view(images: int | None) -> Source:
     missing = download.fetch(names, folder)
     found = [name for name in names if name not in missing]
     photos = [Photo(folder / name, name, name[:6], name[7]) for name in found]
-    return Source("streetview", folder, photos, sorted(missing.items()))
+    return Source("streetview", folder, photos[:images], sorted(missing.items()))
 
 
 def _places(files: list[str]) -> dict[str, tuple[str, str]]:

@@ -148,9 +148,9 @@ def split_photos(
     """Return the split of each photo (columns place, extra), which is that of its place.
 
     by_place: a split of the places, by default that of `split_places`. Extra photos are for
-    training. A training photo that is a near-duplicate of a validation or
-    test photo moves to the gap, and so does a validation photo that is one of a test photo.
-    `lightness` is N x 88 x 112. Raises ValueError for fewer than 24 photos or ten places.
+    training. A training photo that is a near-duplicate of a validation or test photo moves to the
+    gap, and so does a validation photo that is one of a test photo. `lightness` is N x H x W,
+    multiples of 22 and 28. Raises ValueError for fewer than 24 photos or ten places.
     """
     own = ~photos.extra
     if own.sum() < PHOTOS:
@@ -166,9 +166,10 @@ def split_photos(
 
 
 def fingerprints(lightness: np.ndarray) -> np.ndarray:
-    """Reduce lightness, N x 88 x 112, to fingerprints, N x 616 float32 of mean 0 and length 1.
+    """Reduce lightness, N x H x W, to fingerprints, N x 616 float32 of mean 0 and length 1.
 
-    The product of two fingerprints is the correlation of the photos' cells of 4 x 4 pixels.
+    H and W are multiples of 22 and 28. The product of two fingerprints is the correlation of the
+    photos' 22 x 28 cells, which have 4 x 4 pixels at 112 x 88.
     Encoding, resizing, brightness and contrast hardly change it.
     """
     prints = np.empty((len(lightness), 22 * 28), dtype=np.float32)
@@ -183,5 +184,5 @@ def fingerprints(lightness: np.ndarray) -> np.ndarray:
 def _has_twin(prints: np.ndarray, others: np.ndarray) -> np.ndarray:
     if not (len(prints) and len(others)):
         return np.zeros(len(prints), dtype=bool)
-    parts = [prints[i : i + 1024] @ others.T for i in range(0, len(prints), 1024)]
+    parts = (prints[i : i + 1024] @ others.T for i in range(0, len(prints), 1024))
     return np.concatenate([part.max(axis=1) for part in parts]) > ALIKE

@@ -1,4 +1,4 @@
-"""The one style of all figures. Modules of this room take data and compute nothing."""
+"""The one style of all figures. Modules of this package draw given data and measure nothing."""
 
 import matplotlib
 

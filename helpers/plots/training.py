@@ -22,7 +22,7 @@ def over_published(published, ours: dict, constants: dict, loss: str = "mse") ->
         label = f"{words[name]}, our photos"
         axis.axhline(level, color=COLORS[name], linestyle=styles[name], label=label)
     axis.set_xlabel("batch")
-    axis.set_ylabel(f"{LOSSES[loss]}, report's scale, mean of ten batches")
+    axis.set_ylabel(f"{LOSSES[loss]}, report's scale,\nmean of ten batches")
     axis.set_ylim(0)
     axis.legend()
     return Drawing(

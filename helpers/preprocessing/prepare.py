@@ -38,11 +38,13 @@ def prepare(
 
     `data` is "synthetic", "streetview" or a folder; at most `images` photos are used. Photos of
     the folder `extra` join the training photos. `factor` is that of `geometry.crop_box`, `size`
-    is (width, height). `workers` is the number of processes (default: up to one per core); the
-    result does not depend on it. `force` prepares again. Photos that cannot be used are listed
-    in `rejected`; if they are more than a tenth, a line is printed. Raises ValueError,
-    FileNotFoundError or OSError in one sentence that names the remedy.
+    is (width, height), multiples of 28 and 22. `workers` is the number of processes (default: up to
+    one per core); the result does not depend on it. `force` prepares again. Photos that cannot be
+    used are listed in `rejected`; if they are more than a tenth, a line is printed. Raises
+    ValueError, FileNotFoundError or OSError in one sentence that names the remedy.
     """
+    if size[0] % 28 or size[1] % 22:  # the cells in which the split looks for doubles
+        raise ValueError(f"size {size}: give a multiple of 28 and a multiple of 22")
     main = sources.gather(data, images, workers)
     added = None if extra is None else sources.gather(extra)
     found = main.photos + (added.photos if added else [])
@@ -105,7 +107,7 @@ def decoder_error(prepared: PreparedSet) -> dict[str, float]:
 
 
 def _prepare(target: Path, main, added, about: dict, workers: int | None) -> None:
-    import pandas as pd  # slow to load, and coloring a photo loads this room
+    import pandas as pd  # slow to load, and coloring a photo loads this package
 
     found = [(photo, False) for photo in main.photos]
     found += [(photo, True) for photo in (added.photos if added else [])]

@@ -10,20 +10,23 @@ import numpy as np
 from ..photos import split
 
 if TYPE_CHECKING:
-    import pandas as pd  # slow to load, and coloring a photo loads this room
+    import pandas as pd  # slow to load, and coloring a photo loads this package
 
 
 @dataclass(frozen=True)
 class PreparedSet:
-    """N prepared photos in the order of their places; the arrays are memory mapped."""
+    """N prepared photos of H x W pixels (88 x 112 unless stated otherwise), by place.
+
+    The arrays are memory mapped.
+    """
 
     folder: Path
-    lightness: np.ndarray  # uint8, N x 88 x 112, 2.55 L
-    ab: np.ndarray  # uint8, N x 88 x 112 x 2, ab + 128
+    lightness: np.ndarray  # uint8, N x H x W, 2.55 L
+    ab: np.ndarray  # uint8, N x H x W x 2, ab + 128
     photos: "pd.DataFrame"  # file, place, view, split, crop, sha256, extra
     rejected: "pd.DataFrame"  # file, reason
     manifest: dict
-    classes: np.ndarray | None  # uint8, N x 88 x 112, of rendered streets; 255 where unknown
+    classes: np.ndarray | None  # uint8, N x H x W, of rendered streets; 255 where unknown
 
     @property
     def name(self) -> str:

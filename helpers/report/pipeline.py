@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             if options.command == "test":
                 return run_tests()
             if options.force:
-                for name in ("checkpoints", "keys", "notebooks", "parts"):
+                for name in ("checkpoints", "keys", "notebooks", "parts", "weights"):
                     shutil.rmtree(folder / name, ignore_errors=True)
             page = run(options, folder)
         print(f"The page is {_short(page)}, the numbers {_short(paths.BUILD / 'results.json')}")
@@ -192,12 +192,12 @@ def photos_read(options) -> list:
 
 def inputs_key(parameters: dict, photos: list) -> str:
     """The key of what every chapter depends on."""
-    rooms = [path.name for path in paths.HELPERS.glob("[!._]*") if path.name != "report"]
+    code = [path.name for path in paths.HELPERS.glob("[!._]*") if path.name != "report"]
     committed = [paths.ROOT / "requirements.txt", paths.DATA / "claims.toml"]
     for folder in (paths.PUBLISHED, paths.MEASURED, paths.WEIGHTS):
         committed += _visible(folder)
     redrawn = os.environ.get(paths.REDRAW)
-    everything = [parameters, photos, redrawn, paths.code_key(*sorted(rooms)), _hash(committed)]
+    everything = [parameters, photos, redrawn, paths.code_key(*sorted(code)), _hash(committed)]
     # Names of files may hold bytes that are not UTF-8; JSON writes those as escapes.
     return hashlib.sha256(json.dumps(everything).encode()).hexdigest()
 

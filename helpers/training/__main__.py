@@ -152,6 +152,7 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
 
 def main(arguments: list[str] | None = None) -> None:
     """Train as the command line says; ends with one line of losses and photos per second."""
+    paths.print_any_name()
     made = parser()
     options = made.parse_args(arguments)
     kept = paths.BUILD / "training" / f"{options.output.stem}.pt"

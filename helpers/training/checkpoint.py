@@ -30,7 +30,7 @@ def key(model: nn.Module, **parts) -> str:
     """A hash of everything that decides how a training run ends.
 
     Counted are the fresh model's structure and weights, `parts` (values that JSON holds), the
-    version of PyTorch, and the code of the rooms that train.
+    version of PyTorch, and the code of the packages that train.
     """
     code = paths.code_key("color.py", "model", "training")
     digest = hashlib.sha256()

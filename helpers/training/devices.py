@@ -29,6 +29,9 @@ def asked() -> torch.device:
     return usable_device(os.environ.get(paths.DEVICE) or "cpu")
 
 
+REPEATS = 5  # of a step that is timed
+
+
 @functools.cache
 def keep_memory() -> None:
     """Make glibc's malloc keep freed memory, so that a step's arrays stay mapped.
@@ -43,7 +46,7 @@ def keep_memory() -> None:
         libc.mallopt(mmap_max, 0)
 
 
-def faster_threads(step: Callable[[], object], repeats: int = 5) -> int:
+def faster_threads(step: Callable[[], object]) -> int:
     """Set the number of threads, one or the current number, with which `step` is faster.
 
     Returns it. Cores that other programs use can make two threads slower than one.
@@ -52,7 +55,7 @@ def faster_threads(step: Callable[[], object], repeats: int = 5) -> int:
     for threads in {torch.get_num_threads(), 1}:
         torch.set_num_threads(threads)
         times = []
-        for _ in range(1 + repeats):  # the first warms up
+        for _ in range(1 + REPEATS):  # the first warms up
             began = time.perf_counter()
             step()
             times.append(time.perf_counter() - began)

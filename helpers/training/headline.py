@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
-from .. import color
+from .. import color, paths
 from ..model import street_unet as network
 from ..model.street_unet import OperatingPoint, StreetUnet, halve
-from ..photos import sources
+from ..photos import decode, sources
 from ..preprocessing import PreparedSet
 from ..results import Run
 from . import devices, operating
@@ -110,7 +109,7 @@ def street_unets(run: Run, folds: dict[int, PreparedSet]) -> dict[int, Trained]:
         asked = [s for s in fits if not tested & set(fits[s][0].validation.hashes)]
         keys = [fits[s][2].key for s in asked]
         path = run.folder / "weights" / f"street_unet-seed{seed}.safetensors"
-        known = network.load(path)[1] if path.exists() else {}
+        known = _meta(path)
         if (known.get("key"), known.get("points_chosen_with")) != (fitted.key, keys):
             held |= {s: held_out(fits[s][2], fits[s][0]) for s in asked if s not in held}
             write(path, fitted, photos, recipe, [folds[seed]], [held[s] for s in asked], keys)
@@ -119,19 +118,27 @@ def street_unets(run: Run, folds: dict[int, PreparedSet]) -> dict[int, Trained]:
     return found
 
 
+def _meta(path: Path) -> dict:
+    """The meta of a file of weights; empty if there is none, or a damaged one."""
+    try:
+        return network.load(path)[1]
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
 def training_size(data: str | Path, images: int | None = None) -> tuple[int, int]:
     """Width and height at which `street_unet` learns from a source of photos.
 
     As large as nearly all of its photos are and with their shape, up to LARGE pixels, in steps of
     28 x 22, on which the split looks for doubles.
     """
-    if data in ("synthetic", "streetview"):
+    if data in paths.SOURCES:
         return color.SIZE
     photos = sources.gather(data, images).photos
     sizes = []
     for photo in photos[:: -(-len(photos) // LOOKED_AT)]:
-        with suppress(OSError, ValueError), Image.open(photo.path) as image:
-            sizes.append(image.size)
+        with suppress(OSError, ValueError):
+            sizes.append(decode.upright_size(decode.opened(photo.path)))
     width, height = np.quantile(sizes or [color.SIZE], 0.1, axis=0)
     scale = min(1, math.sqrt(LARGE / (width * height)))
     return tuple(

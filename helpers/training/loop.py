@@ -181,7 +181,7 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
         """Validate where the recipe says so, and remember the best weights."""
         nonlocal best
         if recipe.sampling == "passes":
-            due = done() == recipe.end_of(len(validated) + 1, len(train))
+            due = done() * size // len(train) > (done() - 1) * size // len(train)  # epochs ended
         else:
             due = done() % max(length // LOOKS, 1) == 0
         if validation is not None and due:

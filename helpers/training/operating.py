@@ -7,7 +7,6 @@ so that where there are folds, the choice is made on the validation photos of se
 colored by its own fold's network.
 """
 
-import functools
 import itertools
 from collections.abc import Sequence
 
@@ -28,42 +27,55 @@ REBALANCES = (0.0, 0.5, 0.75, 1.0, 1.25)
 GAINS = (1.0, 1.15)
 CHROMA_RATIO = (0.85, 1.05)  # the range that counts as colorful as ground truth
 PRICE = 1.25  # largest error of the colorful point, relative to the accurate one
-AT_ONCE = 32  # photos in one pass
+AT_ONCE = 16  # photos in one pass
+
+
+POINTS = [OperatingPoint(*x) for x in itertools.product(TEMPERATURES, REBALANCES, GAINS)]
 
 
 class Validation:
-    """Validation photos and the network's posteriors for them.
+    """Validation photos as one network colors them at every point of POINTS.
 
-    lightness: N x H x W and truth: N x H x W x 2, both as stored (uint8).
+    lightness: N x H x W and truth: N x H x W x 2, both as stored (uint8). `sums` has for each
+    point, over all pixels: squared error, that of gray, chroma, true chroma.
     """
 
     def __init__(self, model: StreetUnet, lightness: np.ndarray, truth: np.ndarray):
-        self.model, self.light = model, color.load_lightness(lightness)
-        self.truth = color.load_ab(truth)
-        self.gray = np.square(self.truth).sum(dtype=np.float64)
-        self.chroma = color.chroma(self.truth).sum(dtype=np.float64)
-        self.colorfulness = metrics.colorfulness(color.join_lab(self.light, self.truth))
-        parts = np.array_split(self.light / 100, -(-len(lightness) // AT_ONCE))
-        self.logs = [posterior(model, torch.from_numpy(part)[:, None]) for part in parts]
-        # Several choices ask the same.
-        self.sums, self.gap = functools.cache(self._sums), functools.cache(self._gap)
+        self.model, self.lightness, self.truth = model, lightness, truth
+        self.sums = self._measured(_sums, POINTS)
+        self._gaps: dict[OperatingPoint, float] = {}
 
-    def ab(self, point: OperatingPoint) -> np.ndarray:
-        """Predicted ab (N x H x W x 2) at an operating point."""
-        size = self.light.shape[1:]
-        parts = [to_size(ab_at_half(self.model, x, point), *size) for x in self.logs]
-        return torch.cat(parts).permute(0, 2, 3, 1).numpy()
+    def gaps(self, points: Sequence[OperatingPoint]) -> dict[OperatingPoint, float]:
+        """colorfulness_gap, as in `metrics`, summed over the photos, at each point."""
+        new = [point for point in points if point not in self._gaps]
+        self._gaps |= self._measured(_gap, new)
+        return {point: self._gaps[point] for point in points}
 
-    def _sums(self, point: OperatingPoint) -> np.ndarray:
-        """Over all pixels: squared error, that of gray, chroma, true chroma."""
-        ab = self.ab(point)
-        square = np.square(ab - self.truth).sum(dtype=np.float64)
-        return np.array([square, self.gray, color.chroma(ab).sum(dtype=np.float64), self.chroma])
+    def _measured(self, measure, points: Sequence[OperatingPoint]) -> dict:
+        """`measure(light, truth, ab)` at each point, summed over parts of the photos.
 
-    def _gap(self, point: OperatingPoint) -> float:
-        """colorfulness_gap, as in `metrics`, summed over the photos."""
-        ours = metrics.colorfulness(color.join_lab(self.light, self.ab(point)))
-        return float(np.abs(ours - self.colorfulness).sum())
+        The network runs again each time: its posteriors of a photo take megabytes.
+        """
+        found = dict.fromkeys(points, 0)
+        for first in range(0, len(self.lightness) if points else 0, AT_ONCE):
+            part = slice(first, first + AT_ONCE)
+            light = color.load_lightness(self.lightness[part])
+            truth = color.load_ab(self.truth[part])
+            logs = posterior(self.model, torch.from_numpy(light / 100)[:, None])
+            for point in points:
+                ab = to_size(ab_at_half(self.model, logs, point), *light.shape[1:])
+                found[point] = found[point] + measure(light, truth, ab.permute(0, 2, 3, 1).numpy())
+        return found
+
+
+def _sums(light: np.ndarray, truth: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    values = np.square(ab - truth), np.square(truth), color.chroma(ab), color.chroma(truth)
+    return np.array([value.sum(dtype=np.float64) for value in values])
+
+
+def _gap(light: np.ndarray, truth: np.ndarray, ab: np.ndarray) -> float:
+    ours, true = (metrics.colorfulness(color.join_lab(light, x)) for x in (ab, truth))
+    return float(np.abs(ours - true).sum())
 
 
 def choose(folds: Sequence[Validation]) -> dict[str, OperatingPoint]:
@@ -74,22 +86,19 @@ def choose(folds: Sequence[Validation]) -> dict[str, OperatingPoint]:
     most PRICE times the accurate one's, the one with the smallest colorfulness gap. If there is
     none, the point whose chroma ratio comes closest, and of several the one of lowest error.
     """
-    points = [OperatingPoint(*x) for x in itertools.product(TEMPERATURES, REBALANCES, GAINS)]
-    sums = {point: sum(fold.sums(point) for fold in folds) for point in points}
+    sums = {point: sum(fold.sums[point] for fold in folds) for point in POINTS}
     errors = {point: (s[0] / s[1], s[2] / s[3]) for point, s in sums.items()}
-    accurate = min((point for point in points if point.gain == 1), key=lambda p: errors[p][0])
+    accurate = min((point for point in POINTS if point.gain == 1), key=lambda p: errors[p][0])
     low, high = CHROMA_RATIO
 
     def off(point: OperatingPoint) -> float:
         ratio = errors[point][1]
         return max(low - ratio, ratio - high, 0)
 
-    def gap(point: OperatingPoint) -> float:
-        return sum(fold.gap(point) for fold in folds)
-
     limit = PRICE * errors[accurate][0]
-    good = [point for point in points if off(point) == 0 and errors[point][0] <= limit]
-    colorful = min(good, key=gap, default=None)
+    good = [point for point in POINTS if off(point) == 0 and errors[point][0] <= limit]
+    gaps = [fold.gaps(good) for fold in folds]
+    colorful = min(good, key=lambda point: sum(fold[point] for fold in gaps), default=None)
     if colorful is None:
-        colorful = min(points, key=lambda point: (off(point), errors[point][0]))
+        colorful = min(POINTS, key=lambda point: (off(point), errors[point][0]))
     return {"street_unet": colorful, "street_unet_accurate": accurate}

@@ -62,6 +62,7 @@ class ColoringPanel(ipywidgets.VBox):
     def _uploaded(self, change) -> None:
         for file in change.new:
             self._take(bytes(file["content"]), file["name"])
+        self.upload.value, self.path.value = (), ""  # so that the same photo can be chosen again
 
     def _take(self, photo: str | bytes, name: str = "") -> None:
         try:
@@ -100,10 +101,15 @@ class TrainingPanel(ipywidgets.VBox):
     """Trains the report's network on photos with any setting, and draws its loss meanwhile.
 
     recipe: the settings to begin with. fitted: the result of the last training that ended. The
-    network trains in a thread of its own, so that the kernel can receive the click on "Stop".
+    network trains in a thread of its own, so that the kernel can receive the click on "Stop". A
+    new panel stops the training of the one before it, whose widgets may be gone.
     """
 
+    latest: Curve | None = None
+
     def __init__(self, photos: Photos, recipe: Recipe):
+        if TrainingPanel.latest:
+            TrainingPanel.latest.stop()
         self.photos, self.recipe = photos, recipe
         self.fitted: Fitted | None = None
         self.curve = Curve(recipe.loss)
@@ -135,6 +141,8 @@ class TrainingPanel(ipywidgets.VBox):
         self.stop.on_click(lambda _: self.curve.stop())
 
     def _start(self, _) -> None:
+        if self.start.disabled:  # the second click of a double click
+            return
         recipe = replace(
             self.recipe,
             kernel_size=self.kernel_size.value,
@@ -144,6 +152,7 @@ class TrainingPanel(ipywidgets.VBox):
         )
         gray = training.constant_losses(self.photos, self.photos, recipe.loss)["gray"]
         self.curve = Curve(recipe.loss, lambda losses: self._draw(recipe, losses, gray))
+        TrainingPanel.latest = self.curve
         self.start.disabled, self.stop.disabled = True, False
         threading.Thread(target=self._train, args=(recipe, gray), daemon=True).start()
 
@@ -154,7 +163,7 @@ class TrainingPanel(ipywidgets.VBox):
             end = "Finished"
         except KeyboardInterrupt:
             end = "Stopped"
-        except FloatingPointError as error:  # of a learning rate that is too high
+        except Exception as error:  # such as a loss that is infinite, or a GPU without memory
             end = f"Failed: {error}"
         self._draw(recipe, self.curve.losses, gray)
         self.message.value = f"{end}. {self.message.value}"

@@ -32,16 +32,26 @@ def street(data: str, images: int, extra: str | None = None) -> Path:
 def load(photo: str | os.PathLike | bytes, name: str = "") -> Photo:
     """Read a photo from its path, or from its bytes with the name of its file.
 
-    Raises BadPhotoError, one sentence with the name and the reason, if it cannot be read.
+    A relative path starts at the current folder, or else at the project's. Raises BadPhotoError,
+    one sentence with the name and the reason, if the photo cannot be read.
     """
-    path = None if isinstance(photo, bytes) else Path(os.path.expanduser(photo))
+    path = None if isinstance(photo, bytes) else _found(photo)
     name = Path(name).name if path is None else path.name
     try:
         image = decode.opened(photo if path is None else path)
         scan = photo_files.read(image, photo_files.mark_of(paths.SHIPPED))
+    except FileNotFoundError:
+        raise decode.BadPhotoError(f"{path} cannot be read: there is no such file.") from None
     except Exception as error:  # decoders raise errors of many kinds
         raise decode.BadPhotoError(f"{name} cannot be read: {decode.reason(error)}.") from None
     return Photo(name, scan, path)
+
+
+def _found(photo: str | os.PathLike) -> Path:
+    given = Path(os.path.expanduser(photo))
+    pasted = Path(os.path.expanduser(os.fspath(photo).strip(" \"'")))  # as from a file manager
+    places = (given, pasted, paths.ROOT / pasted)
+    return next((path for path in places if os.path.exists(path)), given)
 
 
 def save(photo: Photo, colorizer: Colorizer, folder: Path) -> Path:

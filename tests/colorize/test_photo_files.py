@@ -278,6 +278,7 @@ def test_cmyk_transparency_and_further_pages_are_told(tmp_path):
     clear.putalpha(Image.new("L", clear.size, 0))
     scan = saved(tmp_path / "clear.png", clear)
     assert scan.losses == ["transparent parts became white"] and (scan.rgb == 255).all()
+    assert saved(tmp_path / "opaque.png", photo(1).convert("RGBA")).losses == []
     scan = saved(tmp_path / "pages.tif", photo(1), save_all=True, append_images=[photo(2)])
     assert scan.losses == ["further pictures in the file are left out"]
 

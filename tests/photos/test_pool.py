@@ -92,7 +92,7 @@ def test_an_item_that_ends_its_process_again_is_named_and_the_rest_goes_on():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is not known there")
 def test_workers_that_never_live_are_one_sentence():
-    with pytest.raises(RuntimeError, match="worker processes end as soon as they start"):
+    with pytest.raises(OSError, match="worker processes end as soon as they start"):
         run(end_every_process, [(i,) for i in range(20)])
     assert not children()
 

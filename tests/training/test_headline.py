@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from training_samples import scenes, stored
 
 from helpers import results, training
@@ -60,6 +61,20 @@ def test_weights_of_a_run_are_rewritten_when_the_training_changed(tmp_path):
     second = trained(2)
     assert street_unet.load(second.path)[1]["key"] == second.fitted.key != first.fitted.key
     assert set(first.points) == {"street_unet", "street_unet_accurate"}
+    second.path.write_bytes(b"damaged")
+    assert trained(2).points == second.points and street_unet.load(second.path)
+
+
+def test_the_training_size_is_that_of_upright_photos_up_to_a_limit(tmp_path):
+    turned = Image.Exif()
+    turned[274] = 6
+    for number in range(3):
+        photo = Image.new("RGB", (400, 300), (90, number, 60))
+        photo.save(tmp_path / f"{number}.jpg", exif=turned)
+    (tmp_path / "3.jpg").write_bytes(b"damaged")
+    width, height = headline.training_size(tmp_path)
+    assert width < height and width % 28 == height % 22 == 0
+    assert 0.8 * headline.LARGE < width * height <= headline.LARGE
 
 
 def test_a_fold_chooses_its_points_without_the_photos_that_it_tests(tmp_path):

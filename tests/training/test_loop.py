@@ -213,6 +213,14 @@ def test_the_weights_of_the_best_epoch_are_kept_and_patience_ends_the_training()
     assert not fitted.model.training
 
 
+def test_patience_ends_the_training_where_a_batch_holds_several_epochs():
+    few = stored(3)  # in batches of 4
+    against = Photos(few.lightness, 255 - few.ab)
+    fitted = fit(replace(VALIDATED, epochs=50, patience=3), few, against)
+    errors = fitted.history.validation
+    assert errors.notna().all() and len(errors) == errors.argmin() + 1 + 3 < 20
+
+
 def test_the_validation_loss_counts_every_photo_once():
     photos = stored(70)  # more than two passes, the last one shorter
     torch.manual_seed(0)

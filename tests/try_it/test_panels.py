@@ -98,6 +98,15 @@ def test_a_broken_upload_is_named_and_the_photo_before_it_stays(coloring, kind):
     assert (coloring.folder / "street.png").exists()
 
 
+def test_the_same_photo_can_be_chosen_again(coloring, tmp_path):
+    (tmp_path / "other.png").write_bytes(png(1))
+    for _ in range(2):
+        coloring.upload.value = file("first.png", png())
+        assert coloring.photo.name == "first.png"
+        coloring.path.value = f' "{tmp_path / "other.png"}" '  # as pasted from a file manager
+        assert coloring.photo.name == "other.png"
+
+
 @pytest.fixture
 def trainer():
     recipe = training.Recipe(batches=20, batch_size=4, rate=1e-3)
@@ -136,6 +145,23 @@ def test_stop_ends_a_training_and_the_next_one_starts_from_nothing(trainer):
     trainer.batches.value = 10
     trainer.start.click()
     assert ended(trainer).startswith("Finished. Batch 10 of 10")
+
+
+def test_the_second_click_of_a_double_click_starts_no_second_training(trainer):
+    trainer.batches.value = 1000
+    trainer.start.click()
+    first = trainer.curve
+    trainer.start.click()
+    assert trainer.curve is first
+    trainer.stop.click()
+    assert ended(trainer).startswith("Stopped. Batch ")
+
+
+def test_a_new_panel_stops_the_training_of_the_one_before(trainer):
+    trainer.batches.value = 1000
+    trainer.start.click()
+    try_it.TrainingPanel(trainer.photos, trainer.recipe)
+    assert ended(trainer).startswith("Stopped. Batch ")
 
 
 def test_a_loss_that_is_not_finite_ends_with_a_sentence():

@@ -42,7 +42,7 @@ def write_photos(
         with closing(pool.in_order(_write, items, workers, 1, False)) as results:
             for written in tqdm(results, "rendering streets", len(items), unit="photo"):
                 if not written:
-                    raise RuntimeError(
+                    raise ChildProcessError(
                         "A process that renders streets was killed twice (out of memory?): close "
                         "other programs and run again. Photos that are done are kept."
                     )
