@@ -43,7 +43,7 @@ class ColoringPanel(ipywidgets.VBox):
         )
         self.gain = ipywidgets.FloatSlider(1, min=0, max=3, description="chroma gain", **slider)
         self.picture = ipywidgets.Image(format="jpeg")
-        self.save = ipywidgets.Button(description="Save at full size", icon="download")
+        self.save = ipywidgets.Button(description="Save at full size", icon="save")
         self.message = ipywidgets.Label()
         super().__init__(
             [
@@ -129,6 +129,7 @@ class TrainingPanel(ipywidgets.VBox):
         self.start = ipywidgets.Button(description="Train", icon="play")
         self.stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
         self.picture = ipywidgets.Image(format="png", width=640)
+        self.picture.layout.display = "none"  # until there is a curve
         self.message = ipywidgets.Label()
         super().__init__(
             [
@@ -154,6 +155,7 @@ class TrainingPanel(ipywidgets.VBox):
         self.curve = Curve(recipe.loss, lambda losses: self._draw(recipe, losses, gray))
         TrainingPanel.latest = self.curve
         self.start.disabled, self.stop.disabled = True, False
+        self.message.value = "Training begins."
         threading.Thread(target=self._train, args=(recipe, gray), daemon=True).start()
 
     def _train(self, recipe: Recipe, gray: float) -> None:
@@ -172,7 +174,7 @@ class TrainingPanel(ipywidgets.VBox):
     def _draw(self, recipe: Recipe, losses: list[float], gray: float) -> None:
         encoded = io.BytesIO()
         plots.loss_curve(losses, gray, recipe.loss).figure.savefig(encoded, dpi=100)
-        self.picture.value = encoded.getvalue()
+        self.picture.value, self.picture.layout.display = encoded.getvalue(), None
         passes = len(losses) * recipe.batch_size / len(self.photos)
         last = np.mean(losses[-10:]) / gray if losses else np.nan
         self.message.value = (
