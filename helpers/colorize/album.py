@@ -54,6 +54,7 @@ def find_jobs(
     for given in inputs:
         root, files, rejected = _photos(given, output)
         failed += [Done(root / name, failure=why) for name, why in rejected]
+        # By real path and target, so that a photo given twice is one; named as it was given.
         found |= {((root / name).resolve(), output / name): root / name for name in files}
     stems = Counter(target.with_suffix("") for _, target in found)
     jobs, taken = [], set()

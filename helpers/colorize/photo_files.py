@@ -260,7 +260,8 @@ def _png(pixels: np.ndarray | Painted, scan: Scan) -> memoryview:
         _encoded(Image.new("RGB", (1, 1)), format="PNG", **given).tobytes()
         for given in ({}, options)
     )
-    before, _, behind = side[33:].partition(plain[33:-12])  # around the pixels; 33: size, 12: end
+    black_pixel = plain[33:-12]  # between the 33 bytes with the size and the 12 at the end
+    before, _, behind = side[33:].partition(black_pixel)
     encoded, size = io.BytesIO(), pixels.dtype.itemsize
     encoded.write(side[:8])
     header = struct.pack(">IIBBBBB", width, height, 8 * size, 2, 0, 0, 0)

@@ -112,7 +112,10 @@ def choose(photos: list[Photo], images: int | None) -> list[Photo]:
 
 
 def spread(total: int, number: int) -> list[int]:
-    """Return indices of `number` of `total` places: stretches of about 70, at least three."""
+    """Return indices of `number` of `total` places: stretches of about 70, at least three.
+
+    6 of 10 are 0, 1, 4, 5, 8 and 9.
+    """
     stretches = min(number, max(3, round(number / STRETCH)))
     chosen = []
     for i in range(stretches):
