@@ -67,9 +67,7 @@ def test_a_broken_upload_is_named_in_one_sentence(kind):
 
 
 def test_a_path_that_leads_nowhere_is_named(tmp_path):
-    with pytest.raises(
-        decode.BadPhotoError, match=r"gone.jpg cannot be read: there is no such file"
-    ):
+    with pytest.raises(decode.BadPhotoError, match=r"gone.jpg cannot be read: there is no"):
         try_it.load(tmp_path / "gone.jpg")
 
 
