@@ -1,9 +1,11 @@
 """Finds the photos of a source: rendered streets, the UCF Street View set or a folder."""
 
+import itertools
 import os
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,8 +100,9 @@ def choose(photos: list[Photo], images: int | None) -> list[Photo]:
         return photos
     counts = Counter(photo.place for photo in photos)
     places = list(counts)
+    before = [0, *itertools.accumulate(counts.values())]  # photos of the places before each
     number = min(len(places), images // min(counts.values()))
-    while number and sum(counts[places[i]] for i in spread(len(places), number)) > images:
+    while sum(before[r.stop] - before[r.start] for r in _runs(len(places), number)) > images:
         number -= 1
     if not number:
         needed = sum(counts[places[i]] for i in spread(len(places), min(len(places), PLACES)))
@@ -116,13 +119,15 @@ def spread(total: int, number: int) -> list[int]:
 
     6 of 10 are 0, 1, 4, 5, 8 and 9.
     """
+    return [*itertools.chain(*_runs(total, number))]
+
+
+def _runs(total: int, number: int) -> Iterator[range]:
     stretches = min(number, max(3, round(number / STRETCH)))
-    chosen = []
     for i in range(stretches):
         skipped = (total - number) * i // max(1, stretches - 1)
         first, last = number * i // stretches, number * (i + 1) // stretches
-        chosen += range(first + skipped, last + skipped)
-    return chosen
+        yield range(first + skipped, last + skipped)
 
 
 def _rendered(images: int, workers: int | None) -> Source:
