@@ -143,6 +143,8 @@ def record_real_run() -> None:
     found["training"] = {"best_epochs": {"0": 20, "1": 45, "2": 16}}
     for claim in found["claims"][:3]:
         claim |= {"measured": 0.5, "interval": [0.4, 0.6], "verdict": "fails"}
+    for claim in found["claims"]:
+        claim["text"] = f"Words of then: {claim['text']}"
     results.save(paths.MEASURED / "streetview-thumbnails.json", found)
     results.save(paths.MEASURED / "histogram.json", {"counts": [1, 2]})  # not a run
 

@@ -74,6 +74,8 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
     problems = [line for book in books.values() for line in page_checks.notebook_problems(book)]
     measured = {path.stem: load(path) for path in sorted(paths.MEASURED.glob("*.json"))}
     recorded = {name: run for name, run in measured.items() if "claims" in run}
+    for claim in (claim for run in recorded.values() for claim in run["claims"]):
+        claim["text"] = claims_file().get(claim["key"], claim)["text"]  # in today's words
     claims = _claims(results, recorded, books)
     chapters = [
         _chapter(stem, book, numbers, results, claims, problems) for stem, book in books.items()

@@ -346,6 +346,11 @@ def test_the_page_opens_with_the_finding_a_picture_a_chart_and_the_verdicts(html
     assert f'class="{past["vibrant"]}" href="#claim-vibrant"' in strip
 
 
+def test_claims_of_the_recorded_run_stand_in_todays_words(html):
+    sentences = BeautifulSoup(html, "html.parser").select("ul.sentences li")
+    assert sentences and "Words of then" not in html
+
+
 def test_the_headline_says_what_the_numbers_and_verdicts_say():
     def run(published, longer, verdict):
         metrics = {"published": published, "colorize_cnn": longer, "street_unet_accurate": 0.5}
