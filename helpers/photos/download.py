@@ -84,11 +84,17 @@ def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None
     known, unnoted = any(folder.glob("*.jpg")), False  # whether the set is at this address
     session = _session(pause)
     waiting, results, stop = queue.SimpleQueue(), queue.SimpleQueue(), threading.Event()
+    writing = threading.Lock()  # so that Ctrl-C waits for a file that is being written
 
     def work() -> None:
         while (name := waiting.get()) and not stop.is_set():
             try:
-                results.put((name, _fetch_one(session, address, name, folder, pause, timeout)))
+                found = _fetch_one(session, address, name, pause, timeout)
+                with writing:
+                    if isinstance(found, bytes) and not stop.is_set():
+                        with paths.whole(folder / name) as part:
+                            part.write_bytes(found)
+                results.put((name, None if isinstance(found, bytes) else found))
             except Exception as error:  # of this machine's disk
                 results.put((None, error))
 
@@ -129,12 +135,13 @@ def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None
         for _ in threads:
             waiting.put(None)
         for thread in threads:
-            thread.join(0.3)  # time to finish a file
-        session.close()
+            thread.join(0.3)  # time to hang up
+        with writing:  # from here on no file is begun
+            session.close()
 
 
-def _fetch_one(session, address, name, folder, pause, timeout) -> Exception | str | None:
-    """Download one photo. Returns None, or what went wrong."""
+def _fetch_one(session, address, name, pause, timeout) -> bytes | Exception | str:
+    """Download one photo. Returns its bytes, or what went wrong."""
     for attempt in range(TRIES):
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
@@ -148,9 +155,7 @@ def _fetch_one(session, address, name, folder, pause, timeout) -> Exception | st
         except Exception as error:  # whatever a server's answer raises concerns this photo alone
             problem = error
             continue
-        with paths.whole(folder / name) as part:
-            part.write_bytes(body)
-        return None
+        return body
     return problem
 
 
