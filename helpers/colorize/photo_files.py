@@ -107,10 +107,11 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     mark: the text of `mark_of` for the new file, or None for a file without a mark.
     """
     format = "JPEG" if image.format == "MPO" else image.format
+    can_hold = format in ("PNG", "TIFF")
     # Before EXIF, for which Pillow decodes some photos.
-    deep = format in ("PNG", "TIFF") and decode.is_deep(image)
-    lower = decode.lower_bytes(image) if deep else None
-    losses = _losses(image, deep)
+    lower = decode.lower_bytes(image) if can_hold else None
+    deep_gray = can_hold and decode.is_deep(image)
+    losses = _losses(image, deep_gray or lower is not None)
     exif = decode.exif(image)
     losses += image.info.get("lost", [])
     profile = image.info.get("icc_profile")
@@ -144,7 +145,7 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
         second = _upright(lower, turned)
         lower.close()
         values = _deep(rgb, second)
-    elif deep:
+    elif deep_gray:
         values = _filled(image, turned, (), np.uint16, decode.deep_gray)
     return Scan(rgb, format, orientation, profile, metadata, losses, mark, values)
 

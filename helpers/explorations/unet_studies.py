@@ -235,8 +235,7 @@ def everything(studies: Base, elsewhere: PreparedSet | None) -> dict[str, pd.Dat
         found["sizes"] = by_size(studies, "synthetic", RENDERED)
     elif elsewhere is not None:
         stored = elsewhere.photos.crop.str.split(" of ").str[1].str.split("x", expand=True)
-        large = [(stored.astype(int) >= size).all(axis=1).mean() > MOST for size in SIZES[:2]]
-        if all(large):
+        if (stored.to_numpy(int) >= SIZES[1]).all(axis=1).mean() > MOST:
             found["sizes"] = by_size(studies, elsewhere.manifest["root"], None, SIZES[:2])
     if elsewhere is not None:
         found["landscapes"] = by_landscape(studies, elsewhere)

@@ -275,17 +275,17 @@ def srgb(image: Image.Image) -> Image.Image:
     return image
 
 
-def is_deep(image: Image.Image) -> bool:
-    """Whether an opened photo has 16 bits a channel that `deep_gray` or `lower_bytes` can give.
-
-    A color profile is applied with 8 bits, and transparent parts become white in 8 bits.
-    """
+def _needs_eight_bits(image: Image.Image) -> bool:
+    """Whether a color profile is applied or parts become white, both of which 8 bits are for."""
     profile = image.info.get("icc_profile")
     made = transform(image.mode, profile) if profile else None
     applied = made is not None and made[1] is not None
-    if applied or "transparency" in image.info:
-        return False
-    return image.mode.startswith("I") or lower_bytes(image) is not None
+    return applied or "transparency" in image.info
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether `deep_gray` can give 16 bits of an opened photo."""
+    return image.mode.startswith("I") and not _needs_eight_bits(image)
 
 
 def deep_gray(image: Image.Image) -> np.ndarray:
@@ -297,14 +297,15 @@ def lower_bytes(image: Image.Image) -> Image.Image | None:
     """The lower bytes of RGB of 16 bits a channel, of which Pillow itself reads the upper ones.
 
     `image` must be opened and not yet decoded. None if it is of another kind, has its channels one
-    after another or a gamma to apply, or has more than MAX_DEEP_COLOR pixels.
+    after another, a profile or gamma to apply or transparent parts, or has more than MAX_DEEP_COLOR
+    pixels.
     """
     kinds = {raw_mode(tile.args) for tile in image.tile}
+    if not kinds or not kinds <= OTHER_ORDER.keys() or not isinstance(image.fp, io.BytesIO):
+        return None
     planar = image.format == "TIFF" and image.tag_v2.get(284, 1) == 2
     too_many = image.width * image.height > MAX_DEEP_COLOR
-    if not kinds or not kinds <= OTHER_ORDER.keys() or planar or gamma(image) or too_many:
-        return None
-    if not isinstance(image.fp, io.BytesIO):
+    if planar or too_many or gamma(image) or _needs_eight_bits(image):
         return None
     lower = Image.open(io.BytesIO(image.fp.getvalue()))
     lower.seek(image.tell())

@@ -90,11 +90,14 @@ def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None
         while (name := waiting.get()) and not stop.is_set():
             try:
                 found = _fetch_one(session, address, name, pause, timeout)
-                with writing:
-                    if isinstance(found, bytes) and not stop.is_set():
+                if isinstance(found, bytes):
+                    with writing:
+                        if stop.is_set():
+                            return
                         with paths.whole(folder / name) as part:
                             part.write_bytes(found)
-                results.put((name, None if isinstance(found, bytes) else found))
+                    found = None
+                results.put((name, found))
             except Exception as error:  # of this machine's disk
                 results.put((None, error))
 

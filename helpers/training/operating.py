@@ -28,8 +28,6 @@ GAINS = (1.0, 1.15)
 CHROMA_RATIO = (0.85, 1.05)  # the range that counts as colorful as ground truth
 PRICE = 1.25  # largest error of the colorful point, relative to the accurate one
 AT_ONCE = 16  # photos in one pass
-
-
 POINTS = [OperatingPoint(*x) for x in itertools.product(TEMPERATURES, REBALANCES, GAINS)]
 
 
@@ -42,40 +40,45 @@ class Validation:
 
     def __init__(self, model: StreetUnet, lightness: np.ndarray, truth: np.ndarray):
         self.model, self.lightness, self.truth = model, lightness, truth
+        self.parts = [slice(i, i + AT_ONCE) for i in range(0, len(lightness), AT_ONCE)]
         self.sums = self._measured(_sums, POINTS)
+        photos = (color.join_lab(*self._loaded(part)) for part in self.parts)
+        self.colorfulness = np.concatenate([metrics.colorfulness(rgb) for rgb in photos])
         self._gaps: dict[OperatingPoint, float] = {}
 
     def gaps(self, points: Sequence[OperatingPoint]) -> dict[OperatingPoint, float]:
         """colorfulness_gap, as in `metrics`, summed over the photos, at each point."""
         new = [point for point in points if point not in self._gaps]
-        self._gaps |= self._measured(_gap, new)
+        if new:
+            self._gaps |= self._measured(self._gap, new)
         return {point: self._gaps[point] for point in points}
 
+    def _gap(self, part: slice, light: np.ndarray, truth: np.ndarray, ab: np.ndarray) -> float:
+        ours = metrics.colorfulness(color.join_lab(light, ab))
+        return float(np.abs(ours - self.colorfulness[part]).sum())
+
+    def _loaded(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
+        return color.load_lightness(self.lightness[part]), color.load_ab(self.truth[part])
+
     def _measured(self, measure, points: Sequence[OperatingPoint]) -> dict:
-        """`measure(light, truth, ab)` at each point, summed over parts of the photos.
+        """`measure(part, light, truth, ab)` at each point, summed over parts of the photos.
 
         The network runs again each time: its posteriors of a photo take megabytes.
         """
         found = dict.fromkeys(points, 0)
-        for first in range(0, len(self.lightness) if points else 0, AT_ONCE):
-            part = slice(first, first + AT_ONCE)
-            light = color.load_lightness(self.lightness[part])
-            truth = color.load_ab(self.truth[part])
+        for part in self.parts:
+            light, truth = self._loaded(part)
             logs = posterior(self.model, torch.from_numpy(light / 100)[:, None])
             for point in points:
                 ab = to_size(ab_at_half(self.model, logs, point), *light.shape[1:])
-                found[point] = found[point] + measure(light, truth, ab.permute(0, 2, 3, 1).numpy())
+                ab = ab.permute(0, 2, 3, 1).numpy()
+                found[point] = found[point] + measure(part, light, truth, ab)
         return found
 
 
-def _sums(light: np.ndarray, truth: np.ndarray, ab: np.ndarray) -> np.ndarray:
+def _sums(_part: slice, _light: np.ndarray, truth: np.ndarray, ab: np.ndarray) -> np.ndarray:
     values = np.square(ab - truth), np.square(truth), color.chroma(ab), color.chroma(truth)
     return np.array([value.sum(dtype=np.float64) for value in values])
-
-
-def _gap(light: np.ndarray, truth: np.ndarray, ab: np.ndarray) -> float:
-    ours, true = (metrics.colorfulness(color.join_lab(light, x)) for x in (ab, truth))
-    return float(np.abs(ours - true).sum())
 
 
 def choose(folds: Sequence[Validation]) -> dict[str, OperatingPoint]:
