@@ -37,6 +37,7 @@ DEADLINE = 180  # seconds for one photo
 GIVE_UP = 20  # failures in a row
 ALONE = 2  # of them, if nothing was reached before
 MISSING, FAILED = "missing.csv", "failed.csv"
+LAST = "address.txt"  # the address that the last photos came from
 LACKING = "the server does not have it"
 
 
@@ -50,21 +51,25 @@ def fetch(
     """Download the photos `names` ("000001_1.jpg") that `folder` lacks.
 
     Returns the names that could not be downloaded, with the reason. Photos that the server does
-    not have are noted in missing.csv and not requested again. They are noted only if `folder`
-    holds a photo, which a wrong address does not give; remove missing.csv after a change of the
-    address. Photos that failed are noted in failed.csv; the next run requests them last. Where
-    STREETSIDE_FETCHED is set, as in the chapters of a run, nothing is requested. Photos are at
-    `<address>images/<name>`; the default is the variable STREETSIDE_STREETVIEW_URL, else ADDRESS.
-    `pause` and `timeout` (to connect, between bytes) are seconds. Raises ConnectionError if the
-    server cannot be reached or has none of the first GIVE_UP photos, OSError if the disk has no
-    room.
+    not have are noted in missing.csv and not requested again from this address. They are noted
+    only if a photo came from it, which a wrong address does not give. Photos that failed are noted
+    in failed.csv; the next run requests them last. The first requests are spread over `names`, for
+    mirrors that hold a part of the set. Where STREETSIDE_FETCHED is set, as in the chapters of a
+    run, nothing is requested. Photos are at `<address>images/<name>`; the default is the variable
+    STREETSIDE_STREETVIEW_URL, else ADDRESS. `pause` and `timeout` (to connect, between bytes) are
+    seconds. Raises ConnectionError if the server cannot be reached or has none of GIVE_UP photos,
+    OSError if the disk has no room.
     """
     address = (address or os.environ.get(VARIABLE) or ADDRESS).rstrip("/") + "/"
     paths.remove_left_behind(folder)
     missing, failed = _noted(folder / MISSING), _noted(folder / FAILED)
-    wanted = [name for name in names if name not in missing and not (folder / name).exists()]
-    wanted.sort(key=failed.__contains__)
+    known = _text(folder / LAST) == address  # whether the set is at this address
+    absent = [name for name in names if not (folder / name).exists()]
+    wanted = [name for name in absent if not (known and name in missing)]
     if wanted and not os.environ.get(paths.FETCHED):
+        first = set(wanted[:: max(1, len(wanted) // GIVE_UP)])
+        wanted.sort(key=lambda name: (name in failed, name not in first))
+        missing = missing if known else {}
         size = len(wanted) * PHOTO_BYTES
         print(
             f"Fetching {len(wanted):,} of {len(names):,} photos, about {size / 1e6:,.0f} MB, "
@@ -73,15 +78,15 @@ def fetch(
         )
         paths.need_room(folder, size)
         with paths.full_disk_named(folder):
-            _fetch_all(wanted, missing, failed, folder, address, pause, timeout)
-    noted, absent = failed | missing, [name for name in names if not (folder / name).exists()]
+            _fetch_all(wanted, known, missing, failed, folder, address, pause, timeout)
+        absent = [name for name in absent if not (folder / name).exists()]
+    noted = failed | missing
     return {name: noted.get(name, "gone since it was fetched") for name in absent}
 
 
-def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None:
+def _fetch_all(wanted, known, missing, failed, folder, address, pause, timeout) -> None:
     """Download photos; those that are missing or fail join the notes, with the reason."""
-    before, row, alone = set(failed), 0, True
-    known, unnoted = any(folder.glob("*.jpg")), False  # whether the set is at this address
+    before, row, alone, unnoted = set(failed), 0, True, False
     session = _session(pause)
     waiting, results, stop = queue.SimpleQueue(), queue.SimpleQueue(), threading.Event()
     writing = threading.Lock()  # so that Ctrl-C waits for a file that is being written
@@ -112,7 +117,12 @@ def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None
             name, problem = results.get()
             if name is None:
                 raise problem
-            known = known or problem is None
+            if problem is None and not known:
+                known = True
+                # What was missing at another address is forgotten.
+                unnoted = unnoted or (folder / MISSING).exists()
+                with paths.whole(folder / LAST) as part:
+                    part.write_text(address, encoding="utf-8")
             # Until a photo was had, no answer shows that the others are at this address.
             bad = isinstance(problem, Exception) or not known
             # What failed in an earlier run says nothing about the server of today.
@@ -131,6 +141,8 @@ def _fetch_all(wanted, missing, failed, folder, address, pause, timeout) -> None
             if unnoted and known:
                 _note(folder / MISSING, missing)
                 unnoted = False
+        if not known:  # then the address may be wrong: the next run asks again
+            failed |= missing
         if failed or before:  # not if the server cannot be reached
             _note(folder / FAILED, failed)
     finally:
@@ -250,12 +262,13 @@ def _unreachable(address: str, problem: Exception | str) -> str:
     )
 
 
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 def _noted(path: Path) -> dict[str, str]:
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return {row["file"]: row["reason"] for row in csv.DictReader(file)}
-    except FileNotFoundError:
-        return {}
+    rows = csv.DictReader(io.StringIO(_text(path)))
+    return {row["file"]: row["reason"] for row in rows}
 
 
 def _note(path: Path, reasons: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import nbformat
@@ -34,6 +35,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.plans, self.asked, self.agents, self.times = {}, [], set(), []
+        self.dies_after = float("inf")  # requests
         self.lock, self.at_once, self.most_at_once = threading.Lock(), 0, 0
         self.address = f"http://127.0.0.1:{self.server_port}/set/"
 
@@ -51,6 +53,8 @@ class Handler(BaseHTTPRequestHandler):
             server.most_at_once = max(server.most_at_once, server.at_once)
             plan = server.plans.get(name, ["good"])
             step = plan.pop(0) if len(plan) > 1 else plan[0]
+            if len(server.asked) > server.dies_after:
+                step = "cut_off"
         try:
             getattr(self, step)()
         finally:
@@ -152,13 +156,25 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def server():
+@contextmanager
+def serving():
     server = Server()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def server():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def mirror():
+    with serving() as server:
+        yield server
 
 
 def names(count, first=1):
@@ -170,7 +186,8 @@ def run(server, wanted, folder, timeout=(1, 1)):
 
 
 def files(folder):
-    return sorted(path.name for path in folder.iterdir())
+    """The names in a folder, but for the note of the address."""
+    return sorted({path.name for path in folder.iterdir()} - {download.LAST})
 
 
 def test_photos_are_fetched_once_and_called_by_their_name(server, tmp_path, capsys):
@@ -274,7 +291,7 @@ def test_the_chapters_of_a_run_pass_over_a_photo_that_failed(server, tmp_path, m
 
 
 def test_photos_that_fail_in_every_run_never_end_one(server, tmp_path):
-    wanted, bad = names(50), names(50)[::2]
+    wanted, bad = names(50), names(50)[::3]
     server.plans = {name: ["hang_up"] for name in bad}
     for _ in range(2):
         assert list(run(server, wanted, tmp_path)) == bad
@@ -325,12 +342,11 @@ def test_no_server_is_one_sentence_at_once(tmp_path):
 
 
 def test_a_server_that_dies_is_not_asked_for_every_photo(server, tmp_path):
-    wanted = names(200)
-    server.plans = {name: ["cut_off"] for name in wanted[10:]}
+    server.dies_after = 10
     with pytest.raises(ConnectionError, match="run again"):
-        run(server, wanted, tmp_path)
+        run(server, names(200), tmp_path)
     assert len(set(server.asked)) < 60
-    assert set(wanted[:10]) <= set(files(tmp_path))
+    assert len(list(tmp_path.glob("*.jpg"))) == 10
 
 
 @pytest.mark.parametrize("step", ["missing", "page"])
@@ -343,6 +359,29 @@ def test_a_wrong_address_is_given_up_and_a_right_one_then_has_every_photo(server
     server.plans = {}
     assert run(server, wanted, tmp_path) == {}
     assert files(tmp_path) == wanted
+
+
+def test_a_mirror_of_a_part_of_the_set_gives_what_it_has(server, tmp_path):
+    wanted = names(200)
+    server.plans = {name: ["missing"] for name in [*wanted[:100], *wanted[120:]]}
+    run(server, wanted, tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.jpg")) == wanted[100:120]
+
+
+@pytest.mark.parametrize("count", [10, 60])
+def test_what_a_wrong_address_lacks_is_had_from_the_right_one(server, mirror, tmp_path, count):
+    run(server, names(5), tmp_path)
+    mirror.plans = {name: ["missing"] for name in names(count)}
+    with suppress(ConnectionError):  # raised if it was asked for many
+        lacking = run(mirror, names(count), tmp_path)
+        assert set(lacking.values()) == {download.LACKING} and len(lacking) == count - 5
+    assert run(server, names(count), tmp_path) == {}
+
+
+def test_a_photo_that_one_mirror_lacks_is_asked_of_another(server, mirror, tmp_path):
+    server.plans = {"000002_1.jpg": ["missing"]}
+    assert list(run(server, names(3), tmp_path)) == ["000002_1.jpg"]
+    assert run(mirror, names(3), tmp_path) == {}
 
 
 def test_photos_lacking_before_the_first_that_is_had_are_not_asked_for_again(server, tmp_path):
@@ -416,7 +455,7 @@ def test_a_server_that_drips_headers_costs_its_photo_alone(server, tmp_path, mon
 
 
 def fetching(server, wanted, folder, count, rest="slow"):
-    """A process that fetches slowly, once it has fetched `count` photos."""
+    """A process that fetches slowly, once it has fetched `count` photos of at most 39."""
     server.plans = {name: ["slow"] if i < count else [rest] for i, name in enumerate(wanted)}
     code = (
         "import sys; from pathlib import Path; from helpers.photos.download import fetch;"
@@ -430,7 +469,7 @@ def fetching(server, wanted, folder, count, rest="slow"):
 
 
 def test_killed_and_run_again_it_fetches_only_what_is_missing(server, tmp_path):
-    wanted = names(60)
+    wanted = names(39)
     process = fetching(server, wanted, tmp_path, 10)
     os.kill(process.pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
     process.wait()
@@ -446,8 +485,8 @@ def test_killed_and_run_again_it_fetches_only_what_is_missing(server, tmp_path):
 
 @pytest.mark.parametrize("rest", ["slow", "silent"])
 def test_ctrl_c_ends_it_soon_and_leaves_no_half_file(server, tmp_path, rest):
-    wanted = names(60)
+    wanted = names(39)
     process = fetching(server, wanted, tmp_path, 5, rest)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=5) != 0
-    assert all(path.read_bytes() == PHOTO for path in tmp_path.iterdir())
+    assert all((tmp_path / name).read_bytes() == PHOTO for name in files(tmp_path))
