@@ -9,6 +9,7 @@ A mark in EXIF and XMP says that the colors were predicted.
 import errno
 import hashlib
 import io
+import json
 import re
 import struct
 import zlib
@@ -383,7 +384,7 @@ def _drop_claims(metadata: dict, format: str) -> list[str]:
     own, losses = metadata.get(name), []
     if not isinstance(own, bytes):
         return []
-    left = own
+    left = own = metadata[name] = _in_utf8(own)
     for names, claims, loss in PARTS:
         shorter = _without(left, names)
         if loss and shorter != left and re.search(claims, left):
@@ -393,6 +394,18 @@ def _drop_claims(metadata: dict, format: str) -> list[str]:
         return []  # stranger than what cameras write: better as it was
     metadata[name] = left
     return losses
+
+
+def _in_utf8(xmp: bytes) -> bytes:
+    """XMP in UTF-8, which every reader takes; ISO 16684-1 allows UTF-16 and UTF-32, too."""
+    encoding = json.detect_encoding(xmp)  # by the order mark and the zeros, as for XML
+    if encoding.startswith("utf-8"):
+        return xmp
+    try:
+        text = xmp.decode(encoding)
+    except UnicodeDecodeError:
+        return xmp
+    return re.sub(r"""(?i)(?<=encoding=["'])utf-(16|32)[-\w]*""", "UTF-8", text).encode()
 
 
 def _without(xmp: bytes, names: bytes) -> bytes:

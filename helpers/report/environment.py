@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -10,6 +11,7 @@ from .. import paths
 from ..photos import pool
 from ..results import all_claims, load, save
 
+GITHUB = r"(?:https?://|ssh://|git://)?(?:[^@/]+@)?github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?"
 PACKAGES = ("numpy", "scipy", "pillow", "scikit-image", "torch", "matplotlib", "nbconvert")
 
 
@@ -22,6 +24,7 @@ def described() -> dict:
     device = usable_device(os.environ.get(paths.DEVICE) or "cpu").type
     return {
         "commit": commit(),
+        "repository": repository(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": _cpu(),
@@ -46,6 +49,17 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown (not a git checkout)"
     return found.stdout.strip() + "-dirty" * changed
+
+
+def repository() -> str:
+    """owner/name on GitHub of the remote `origin`, for links that open a notebook; "" if none."""
+    command = ["git", "-C", str(paths.ROOT), "remote", "get-url", "origin"]
+    try:
+        address = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except OSError:  # no git
+        return ""
+    found = re.fullmatch(GITHUB, address)
+    return found[1] if found else ""
 
 
 def _cpu() -> str:

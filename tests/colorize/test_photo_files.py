@@ -608,8 +608,21 @@ def test_metadata_that_fill_a_jpeg_segment_stay_without_a_mark_which_is_named(tm
 
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF"])
-def test_xmp_in_another_encoding_stays_without_a_mark_which_is_named(tmp_path, format):
-    own = (OWN_XMP % "").encode("utf-16")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be"])
+def test_xmp_in_another_encoding_is_marked_and_loses_its_claims(tmp_path, encoding, format):
+    text = OWN_XMP % f'{BOUND} GCamera:MotionPhoto="1"'
+    own = f'<?xml version="1.0" encoding="{encoding.upper()}"?>{text}'.encode(encoding)
+    said = {"tiffinfo": {700: own}} if format == "TIFF" else {"xmp": own}
+    scan = saved(tmp_path / "photo", photo(1), MARK, format=format, **said)
+    assert scan.losses == ["the video of a motion photo is left out"]
+    root, sources = xmp_of(rewritten(tmp_path, scan))
+    cities = [node.get("{http://ns.adobe.com/photoshop/1.0/}City") for node in root.iter()]
+    assert "Köln" in cities and sources == [PREDICTED]
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF"])
+def test_xmp_that_cannot_be_read_stays_without_a_mark_which_is_named(tmp_path, format):
+    own = "<x:xmpmeta>".encode("utf-16-le") + b"\0\xd8 "
     said = {"tiffinfo": {700: own}} if format == "TIFF" else {"xmp": own}
     scan = saved(tmp_path / "photo", photo(1), MARK, format=format, **said)
     assert rewritten(tmp_path, scan).info["xmp"] == own

@@ -36,6 +36,23 @@ def test_a_changed_source_makes_a_commit_dirty(checkout, name):
     assert environment.commit() == f"{clean}-dirty"
 
 
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("https://github.com/ada/street.side.git", "ada/street.side"),
+        ("https://token@github.com/ada/street-side/", "ada/street-side"),
+        ("git@github.com:ada/streets.git", "ada/streets"),
+        ("ssh://git@github.com/ada/streets", "ada/streets"),
+        ("https://example.org/github.com/ada/streets.git", ""),
+        ("/home/ada/streets", ""),
+    ],
+)
+def test_links_lead_to_the_repository_on_github_and_nowhere_else(checkout, address, found):
+    assert environment.repository() == ""
+    subprocess.run(["git", "-C", str(checkout), "remote", "add", "origin", address], check=True)
+    assert environment.repository() == found
+
+
 def test_a_folder_without_history_has_no_commit(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     assert environment.commit() == "unknown (not a git checkout)"

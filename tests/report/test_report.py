@@ -225,6 +225,21 @@ def test_a_chapter_can_be_saved_as_a_notebook_without_outputs(html):
     assert len(outputs) == 4 and not any(outputs)
 
 
+@pytest.mark.parametrize("repository", ["ada/streets", ""])
+def test_notebooks_open_on_binder_where_the_repository_is_known(made, tmp_path, repository):
+    run, books, _ = made
+    changed = results.load(run / "results.json")
+    changed["environment"]["repository"] = repository
+    (tmp_path / "synthetic-quick").mkdir()
+    results.save(tmp_path / "synthetic-quick" / "results.json", changed)
+    built = page.build(tmp_path / "synthetic-quick", books, tmp_path / "page.html").read_text()
+    found = re.findall(
+        r"https://mybinder\.org/v2/gh/ada/streets/HEAD\?labpath=notebooks%2F(\w+)", built
+    )
+    assert set(found) == ({"00_try_it"} | {book.stem for book in books} if repository else set())
+    assert ("mybinder" in built) == bool(repository)
+
+
 def test_nothing_on_the_page_tells_of_the_folders_of_one_machine(made, tmp_path):
     run, books, _ = made
     book = nbformat.read(books[0], as_version=4)
