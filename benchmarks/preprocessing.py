@@ -3,12 +3,12 @@
     python benchmarks/preprocessing.py [--photos FOLDER] [--json FILE]
 
 The methods take turns in one run; times are medians. The default is rendered streets, full size.
+`cost.py` measures the memory.
 """
 
 import argparse
 import io
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -98,7 +98,7 @@ def errors(photos: list[Path]) -> dict[str, float]:
 
 
 def prepare_many(photos: list[Path], count: int, workers: int | None) -> dict[str, float]:
-    """Prepare `count` links to `photos` in another process: seconds, peak MiB."""
+    """Prepare `count` links to `photos` in another process: seconds."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "photos")
         folder.mkdir()
@@ -112,17 +112,12 @@ def prepare_many(photos: list[Path], count: int, workers: int | None) -> dict[st
 
 
 def prepare_here(folder: str, workers: int | None) -> dict[str, float]:
-    """Prepare a folder in this process: seconds, peak MiB."""
+    """Prepare a folder in this process: seconds."""
     with tempfile.TemporaryDirectory() as scratch:
         paths.PREPARED = Path(scratch)
         started = time.perf_counter()
         preprocessing.prepare(folder, workers=workers)
-        seconds = time.perf_counter() - started
-    own, children = (
-        resource.getrusage(who).ru_maxrss / 1024
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return {"seconds": seconds, "peak_mib": own, "peak_mib_of_a_worker": children}
+        return {"seconds": time.perf_counter() - started}
 
 
 def main() -> None:

@@ -9,11 +9,12 @@ import base64
 import copy
 import re
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import nbformat
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
@@ -80,19 +81,9 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
     chapters = [
         _chapter(stem, book, numbers, results, claims, problems) for stem, book in books.items()
     ]
-    frame = Environment(
-        loader=FileSystemLoader(PAGE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    frame.filters |= FILTERS | {"training": training_text, "nearest": nearest}
-    frame.tests["matches"] = lambda text, starts: text.startswith(tuple(starts))
-    frame.globals |= {"known_metrics": METRICS, "five": FIVE, "five_columns": FIVE_COLUMNS}
     main = next(iter(recorded.values()), results)
     data = run_folder.name.removesuffix(f"-{results['profile']}")
-    html = frame.get_template("page.html.j2").render(
+    html = _template().render(
         results=results,
         recorded=recorded,
         claims=claims,
@@ -119,6 +110,30 @@ def build(run_folder: Path, notebooks: list[Path], out: Path) -> Path:
     with paths.whole(out) as part:
         part.write_text(html, encoding="utf-8")
     return out
+
+
+@cache  # templates take longer to compile than to fill
+def _template() -> Template:
+    frame = Environment(
+        loader=FileSystemLoader(PAGE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    frame.filters |= FILTERS | {"training": training_text, "nearest": nearest}
+    frame.tests["matches"] = lambda text, starts: text.startswith(tuple(starts))
+    frame.globals |= {"known_metrics": METRICS, "five": FIVE, "five_columns": FIVE_COLUMNS}
+    return frame.get_template("page.html.j2")
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    return HTMLExporter(
+        template_name=PAGE.name,
+        extra_template_basedirs=[str(PAGE.parent)],
+        filters={"table": table, "base64": _base64, **FILTERS},
+    )
 
 
 def _read(path: Path):
@@ -217,11 +232,8 @@ def _chapter(
             problems.append(f"{cell.metadata.page_name}: {error}")
             return ""
 
-    exporter = HTMLExporter(
-        template_name=PAGE.name,
-        extra_template_basedirs=[str(PAGE.parent)],
-        filters={"prose": render, "table": table, "base64": _base64, **FILTERS},
-    )
+    exporter = _exporter()
+    exporter.register_filter("prose", render)
     resources = {"numbers": numbers, "quick": quick, "claims": claims}
     html, _ = exporter.from_notebook_node(book, resources)
     title = re.search(rf'<h2 id="{stem}">(.*?)</h2>', html)

