@@ -63,13 +63,15 @@ def fetch(
     address = (address or os.environ.get(VARIABLE) or ADDRESS).rstrip("/") + "/"
     paths.remove_left_behind(folder)
     missing, failed = _noted(folder / MISSING), _noted(folder / FAILED)
-    known = _text(folder / LAST) == address  # whether the set is at this address
+    last = _text(folder / LAST)
+    known = last == address  # whether the set is at this address
+    trusted = missing if known or not last else {}  # without LAST, notes of an earlier version
     absent = [name for name in names if not (folder / name).exists()]
-    wanted = [name for name in absent if not (known and name in missing)]
+    wanted = [name for name in absent if name not in trusted]
     if wanted and not os.environ.get(paths.FETCHED):
         first = set(wanted[:: max(1, len(wanted) // GIVE_UP)])
         wanted.sort(key=lambda name: (name in failed, name not in first))
-        missing = missing if known else {}
+        missing = trusted
         size = len(wanted) * PHOTO_BYTES
         print(
             f"Fetching {len(wanted):,} of {len(names):,} photos, about {size / 1e6:,.0f} MB, "
