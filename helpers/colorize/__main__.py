@@ -98,7 +98,8 @@ def parser() -> argparse.ArgumentParser:
         type=between(1, 4000),
         default=decode.MAX_PIXELS / 1e6,
         metavar="N",
-        help="color photos of up to N megapixels (default: %(default)g); memory grows with N",
+        help="color photos of up to N megapixels, WebP of half as many (default: %(default)g); "
+        "memory grows with N",
     )
     existing = made.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace existing files")

@@ -60,8 +60,9 @@ def opened(
 ) -> Image.Image:
     """Open a photo without decoding it: a file, its bytes, or an array (H x W [x 3], uint8).
 
-    Raises TooLargeError if it has more than `most` pixels; BadPhotoError if it is no JPEG, PNG,
-    WebP or TIFF, or is an animation; FileNotFoundError or PermissionError as the system does.
+    Raises TooLargeError if it has more than `most` pixels, or a WebP more than half of that;
+    BadPhotoError if it is no JPEG, PNG, WebP or TIFF, or is an animation; FileNotFoundError or
+    PermissionError as the system does.
     """
     if isinstance(photo, Image.Image):
         return photo
@@ -94,6 +95,9 @@ def opened(
     image.info["lossless"] = image.format == "WEBP" and b"VP8L" in data[: data.find(b"VP8 ")]
     if image.width * image.height > most:
         raise too_large
+    # Beside its picture, Pillow's decoder of WebP holds two of four bytes a pixel.
+    if image.format == "WEBP" and image.width * image.height > most // 2:
+        raise TooLargeError(f"more than {most / 2e6:g} megapixels, half the limit, in a WebP")
     if lost:
         names = ", ".join(lost)
         image.info["lost"] = [f"damaged or overlong parts of a PNG are left out: {names}"]

@@ -178,6 +178,21 @@ def test_the_limit_of_pixels_is_the_callers():
         decode.opened(without_end)
 
 
+def test_a_webp_may_have_half_as_many_pixels_since_its_decoder_takes_twice_the_memory():
+    webp = encoded(1, format="WEBP", lossless=True)
+    place = webp.index(b"VP8L") + 9  # of width and height less one, 14 bits each, lowest first
+
+    def sized(width, height):
+        sides = (width - 1) | (height - 1) << 14
+        kept = int.from_bytes(webp[place : place + 4], "little") >> 28 << 28
+        return webp[:place] + (sides | kept).to_bytes(4, "little") + webp[place + 4 :]
+
+    assert decode.opened(sized(10_000, 6_000)).size == (10_000, 6_000)
+    with pytest.raises(decode.TooLargeError, match="more than 60 megapixels, half the limit, in a"):
+        decode.opened(sized(10_000, 6_001))
+    assert decode.opened(sized(10_000, 6_001), most=121_000_000).size == (10_000, 6_001)
+
+
 @memory.needs_linux
 def test_a_vast_file_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "vast.jpg"
