@@ -165,7 +165,7 @@ def test_coverage_is_empty_without_enough_stretches():
     assert table.empty and {"model", "covered", "covered_by_places"} <= set(table)
 
 
-STREETS, PLACES = 20, 5
+STREETS, PLACES = 20, 4
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,14 @@ def complaint(made, folder, *cells) -> str:
     return str(error.value)
 
 
+def rebuilt(folder, changed: dict, books) -> str:
+    """The page of these notebooks with other results."""
+    run = folder / "synthetic-quick"
+    run.mkdir()
+    results.save(run / "results.json", changed)
+    return page.build(run, books, folder / "page.html").read_text(encoding="utf-8")
+
+
 def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html.split("</nav>")[1]))
 
@@ -119,10 +127,7 @@ def test_the_abstract_names_the_second_model_once_it_is_measured(made, tmp_path)
     shipped = {"mse_vs_gray": 0.95, "mse_vs_gray_low": 0.88, "mse_vs_gray_high": 1.03}
     changed["metrics"]["street_unet_shipped"] = shipped
     changed["metrics"]["street_unet_accurate_shipped"] = {"mse_vs_gray": 0.4}
-    (tmp_path / "synthetic-quick").mkdir()
-    results.save(tmp_path / "synthetic-quick" / "results.json", changed)
-    built = page.build(tmp_path / "synthetic-quick", books, tmp_path / "page.html")
-    text = text_of(built.read_text())
+    text = text_of(rebuilt(tmp_path, changed, books))
     assert "street_unet, reaches 0.550 (0.550–0.600, better than gray)" in text
     assert "shipped weights, colorful" in text
     assert "0.950 (0.880–1.03, not distinguishable from gray) at the colorful one" in text
@@ -200,10 +205,8 @@ def test_the_footer_names_what_took_longest(made, tmp_path):
     changed["timings"] |= {"train colorize_cnn": 11.0, "04_evaluation": 99.5, "step_kernel_9": 500}
     threads = {"03_training": 1, "04_evaluation": 2}
     changed["environment"]["threads_of_chapters"] = threads
-    (tmp_path / "synthetic-quick").mkdir()
-    results.save(tmp_path / "synthetic-quick" / "results.json", changed)
-    built = page.build(tmp_path / "synthetic-quick", books, tmp_path / "page.html")
-    footer = text_of("</nav>" + built.read_text().split('<footer id="about">')[1])
+    footer = rebuilt(tmp_path, changed, books).split('<footer id="about">')[1]
+    footer = text_of("</nav>" + footer)
     assert "so the run took less than the total." in footer
     assert "The longest chapter was 04_evaluation." in footer
     assert "The longest training run was published." in footer
@@ -230,9 +233,7 @@ def test_notebooks_open_on_binder_where_the_repository_is_known(made, tmp_path, 
     run, books, _ = made
     changed = results.load(run / "results.json")
     changed["environment"]["repository"] = repository
-    (tmp_path / "synthetic-quick").mkdir()
-    results.save(tmp_path / "synthetic-quick" / "results.json", changed)
-    built = page.build(tmp_path / "synthetic-quick", books, tmp_path / "page.html").read_text()
+    built = rebuilt(tmp_path, changed, books)
     found = re.findall(
         r"https://mybinder\.org/v2/gh/ada/streets/HEAD\?labpath=notebooks%2F(\w+)", built
     )
@@ -271,11 +272,8 @@ def test_names_of_photos_and_folders_read_as_they_are(made, tmp_path):
     nbformat.write(book, tmp_path / books[1].name)
     changed = results.load(run / "results.json")
     changed["data"]["folder"] = folder
-    (tmp_path / "synthetic-quick").mkdir()
-    results.save(tmp_path / "synthetic-quick" / "results.json", changed)
-    notebooks = [books[0], tmp_path / books[1].name]
-    built = page.build(tmp_path / "synthetic-quick", notebooks, tmp_path / "page.html")
-    soup = BeautifulSoup(built.read_text(encoding="utf-8"), "html.parser")
+    built = rebuilt(tmp_path, changed, [books[0], tmp_path / books[1].name])
+    soup = BeautifulSoup(built, "html.parser")
     assert f"600 photos of “{folder}” at 150 places" in soup.find(id="abstract").text
     assert f"The photos of “{folder}”" in soup.find(id="caption-this-run").text
     cell = soup.find(id="04_evaluation-cell-names")
