@@ -47,6 +47,13 @@ def house(tmp_path, monkeypatch):
     return build_house(tmp_path, monkeypatch)
 
 
+@pytest.fixture
+def small_house(house):
+    """The house without its second notebook."""
+    (house / "notebooks" / "02_two.ipynb").unlink()
+    return house
+
+
 def build_house(folder, patch):
     patch.setattr(paths, "NOTEBOOKS", folder / "notebooks")
     patch.setattr(paths, "BUILD", folder / "build")

@@ -162,8 +162,8 @@ def test_twice_eight_photos_learn_what_sixteen_do_though_a_process_is_killed_and
 
 
 def test_street_unet_learns_in_two_processes(photos, tmp_path):
-    options = ("--model", "street_unet", "--batches", 4, "--batch-size", 2)
+    options = ("--model", "street_unet", "--batches", 2, "--batch-size", 2)
     output = tmp_path / "new.safetensors"
-    assert "4 batches of 4" in two_processes(tmp_path, "nobody", photos, *options, "--output",
+    assert "2 batches of 4" in two_processes(tmp_path, "nobody", photos, *options, "--output",
                                              output).stdout  # fmt: skip
     assert street_unet.load(output)[1]["recipe"]["batch_size"] == 4
