@@ -22,9 +22,20 @@ import nbformat
 import pytest
 from page_samples import project
 from pipeline_samples import book
+from xdist.scheduler import LoadFileScheduling
 
 from helpers import paths
 from helpers.report import pipeline
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """A process at a time for each file of tests, and one for all notebooks, in their order."""
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return "notebooks" if ".ipynb" in nodeid else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="module", autouse=True)

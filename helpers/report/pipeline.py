@@ -330,32 +330,16 @@ def _stopped_by_one_signal() -> Iterator[None]:
 
 
 def run_tests() -> int:
-    """Run every check: the tests, a process for each core, and nbval on each notebook as committed.
+    """Run every check in a process for each core: the tests, and nbval on each notebook.
 
-    All are side by side, with one thread each. The output of nbval follows that of the tests.
+    Each has one thread; `tests/conftest.py` gives all notebooks to one process.
     """
     environment = os.environ | books.kernel_environment() | {books.THREADS: "1"}
-    pytest = [sys.executable, "-m", "pytest"]
-    # nbval takes seconds to load in each process.
-    together = ["--numprocesses", str(min(_threads(), 4)), "--dist", "loadfile", "-p", "no:nbval"]
-    log = paths.BUILD / "logs" / "nbval.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as file:
-        nbval = subprocess.Popen(
-            [*pytest, "-p", "no:cacheprovider", "--nbval", "notebooks"],
-            cwd=paths.ROOT,
-            env=environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        tests = subprocess.run([*pytest, *together, "tests"], cwd=paths.ROOT, env=environment)
-        print("The notebooks as committed:", flush=True)
-        return nbval.wait() or tests.returncode
-    finally:
-        nbval.kill()  # its kernel notices and ends within a second
-        nbval.wait()
-        print(log.read_text(encoding="utf-8", errors="replace"), end="")
+    processes = ["--numprocesses", str(min(_threads(), 4)), "--dist", "loadfile"]
+    # nbval loads seconds faster after `notebooks`.
+    nbval = ["-p", "no:nbval", "-p", books.__name__, "-p", "nbval.plugin", "--nbval"]
+    command = [sys.executable, "-m", "pytest", *processes, *nbval, "notebooks", "tests"]
+    return subprocess.run(command, cwd=paths.ROOT, env=environment).returncode
 
 
 def _threads() -> int:

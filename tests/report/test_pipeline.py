@@ -473,7 +473,7 @@ def test_checks_fail_if_a_test_does_or_a_notebook_shows_what_it_did_not(house, c
     assert pipeline.main(["test"]) == 1
     said = capfd.readouterr().out
     assert ("FAILED tests/test_it.py" in said) != claim
-    assert ("01_one.ipynb .F" in said) == (shown == "4")
+    assert ("FAILED notebooks/01_one.ipynb" in said) == (shown == "4")
 
 
 def test_chapters_run_after_those_whose_networks_or_verdicts_they_show():
