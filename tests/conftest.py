@@ -22,14 +22,15 @@ import nbformat
 import pytest
 from page_samples import project
 from pipeline_samples import book
-from xdist.scheduler import LoadFileScheduling
 
 from helpers import paths
 from helpers.report import pipeline
 
 
+@pytest.hookimpl(optionalhook=True)  # xdist may be switched off
 def pytest_xdist_make_scheduler(config, log):
     """A process at a time for each file of tests, and one for all notebooks, in their order."""
+    from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
@@ -48,6 +49,7 @@ def _memory_given_back():
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
     gc.collect()
+    gc.freeze()  # so that the next collections pass over what stays, PyTorch above all
     if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
         ctypes.CDLL(None).malloc_trim(0)
 
