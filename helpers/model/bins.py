@@ -31,8 +31,9 @@ def gamut_centers() -> Tensor:
     rgb = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
     _, ab = color.split_lab(rgb)
     cells = np.rint(ab.reshape(-1, 2) / STEP).astype(float)
-    found = np.unique(cells.view(complex)).view(float)  # rows of two numbers sort far slower
-    return torch.from_numpy(found.reshape(-1, 2) * STEP + 0.0).float()
+    # Complex numbers sort far faster than rows of two. Adding 0 leaves no negative zeros.
+    found = np.unique(cells.view(complex)).view(float).reshape(-1, 2)
+    return torch.from_numpy(found * STEP + 0.0).float()
 
 
 def used_centers(counts: np.ndarray, share: float = 1e-5) -> Tensor:

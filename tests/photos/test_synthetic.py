@@ -303,7 +303,7 @@ def test_no_process_is_left_when_the_parent_is_killed(tmp_path):
 def test_a_killed_worker_loses_nothing_and_leaves_nothing(tmp_path):
     left_behind = tmp_path / "classes" / ".000000_1.png.zo1hcs49.part"  # a kill may leave it
     left_behind.mkdir(parents=True)
-    process, children = _start_writing(tmp_path, range(1))
+    process, children = _start_writing(tmp_path, range(2))
     max(children, key=lambda child: child.create_time()).kill()
     assert process.wait(120) == 0
-    assert len(list(tmp_path.glob("photos/*.jpg"))) == 4 and _all_are_whole(tmp_path)
+    assert len(list(tmp_path.glob("photos/*.jpg"))) == 8 and _all_are_whole(tmp_path)
