@@ -36,9 +36,8 @@ such as sepia, counts as gray, and its tone is replaced. A white or black border
 color. Crop one that is wider than a fifth of the photo and not on all four sides.
 If the network is unsure of a photo, the command reports the photo and uses accurate for it.
 JPEG, PNG, WebP and TIFF; each keeps its format, EXIF, orientation and color profile. A PNG or TIFF
-of 16 bits is written with 16 bits, unless it has transparent parts, a color profile other than
-sRGB, or color of more than 40 megapixels. A colored file says in EXIF and XMP that its colors were
-predicted."""
+of 16 bits is written with 16 bits, unless it has transparent parts or color of more than 40
+megapixels. A colored file says in EXIF and XMP that its colors were predicted."""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ..photos import decode, pool, sources
-from . import judged, photo_files, upright
+from . import judged, photo_files, pixels, upright
 from .coloring import Colorizer, Painted
 
 ROOM = 50_000_000  # pixels in memory at a time, over all photos; a larger photo is done alone
@@ -143,9 +143,9 @@ def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer, check: b
         shades = (share.clip(0, 1) * 255).round().astype(np.uint8)
         photo_files.write_picture(job.targets["uncertainty"], shades)
     if "colored" in job.targets:  # in the order of its rows, so that none need wait in memory
-        planes = photo_files.stored(chroma[0].permute(1, 2, 0).cpu().numpy(), scan.orientation)
+        planes = pixels.stored(chroma[0].permute(1, 2, 0).cpu().numpy(), scan.orientation)
         chroma = torch.tensor(planes.copy(), device=chroma.device).permute(2, 0, 1)[None]
-        painted = Painted(colorizer, photo_files.stored(picture, scan.orientation), chroma)
+        painted = Painted(colorizer, pixels.stored(picture, scan.orientation), chroma)
         photo_files.write_stored(job.targets["colored"], painted, scan)
     losses = tuple(scan.losses)
     if check and (doubt := upright.doubt(colorizer, picture)):

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import io
 import os
-import sys
 import warnings
 import zlib
 from pathlib import Path
@@ -35,15 +34,11 @@ UPRIGHT = {
 }
 JPEG_END = b"\xff\xd9"
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
-BAD_PROFILE = (ImageCms.PyCMSError, OSError)  # what a damaged color profile raises
+BAD_PROFILE = (ImageCms.PyCMSError, OSError, ValueError)  # what a damaged one raises
 SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 SRGB_GAMMA = 0.45455
 TIFF_HEADS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 TIFFS = "of a kind that can be read: save it as gray or RGB with 8 or 16 bits"
-# Pillow reads the upper byte of each channel of 16 bits; told the other byte order, the lower one.
-OTHER_ORDER = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B"}
-OTHER_ORDER["RGB;16N"] = "RGB;16B" if sys.byteorder == "little" else "RGB;16L"
-MAX_DEEP_COLOR = 40_000_000  # pixels: their two pictures of bytes take about half a gigabyte
 TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273
 
 
@@ -260,7 +255,7 @@ def srgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         deep, key = np.asarray(image), image.info.get("transparency")
         alpha = None if key is None else Image.fromarray((deep != key).astype(np.uint8) * 255)
-        image, power = Image.fromarray(_gray(image, 255)), None
+        image, power = Image.fromarray(gray(image, 255)), None
     else:
         alpha = None
         if image.has_transparency_data:
@@ -271,7 +266,7 @@ def srgb(image: Image.Image) -> Image.Image:
     if profile:
         image = _to_srgb(image, profile)
     elif power:
-        image = image.point(_levels(255, power, 255).tolist() * len(image.getbands()))
+        image = image.point(levels(255, power, 255).tolist() * len(image.getbands()))
     image.load()
     image = image if image.mode == "RGB" else image.convert("RGB")
     if alpha:
@@ -279,57 +274,11 @@ def srgb(image: Image.Image) -> Image.Image:
     return image
 
 
-def _needs_eight_bits(image: Image.Image) -> bool:
-    """Whether a color profile is applied or parts become white, both of which 8 bits are for."""
-    profile = image.info.get("icc_profile")
-    made = transform(image.mode, profile) if profile else None
-    applied = made is not None and made[1] is not None
-    return applied or "transparency" in image.info
-
-
-def is_deep(image: Image.Image) -> bool:
-    """Whether `deep_gray` can give 16 bits of an opened photo."""
-    return image.mode.startswith("I") and not _needs_eight_bits(image)
-
-
-def deep_gray(image: Image.Image) -> np.ndarray:
-    """sRGB values (H x W, uint16) of a gray picture for which `is_deep` holds."""
-    return _gray(image, 65535)
-
-
-def lower_bytes(image: Image.Image) -> Image.Image | None:
-    """The lower bytes of RGB of 16 bits a channel, of which Pillow itself reads the upper ones.
-
-    `image` must be opened and not yet decoded. None if it is of another kind, has its channels one
-    after another, a profile or gamma to apply or transparent parts, or has more than MAX_DEEP_COLOR
-    pixels.
-    """
-    kinds = {raw_mode(tile.args) for tile in image.tile}
-    if not kinds or not kinds <= OTHER_ORDER.keys() or not isinstance(image.fp, io.BytesIO):
-        return None
-    planar = image.format == "TIFF" and image.tag_v2.get(284, 1) == 2
-    too_many = image.width * image.height > MAX_DEEP_COLOR
-    if planar or too_many or gamma(image) or _needs_eight_bits(image):
-        return None
-    lower = Image.open(io.BytesIO(image.fp.getvalue()))
-    lower.seek(image.tell())
-    for number, tile in enumerate(lower.tile):
-        other, rest = OTHER_ORDER[raw_mode(tile.args)], tile.args[1:]
-        args = other if isinstance(tile.args, str) else (other, *rest)
-        lower.tile[number] = tile._replace(args=args)
-    return lower
-
-
-def raw_mode(args: str | tuple | None) -> str:
-    """Pillow's name for how a tile of a file stores its pixels."""
-    return str(args if isinstance(args, str) or not args else args[0])
-
-
-def _gray(image: Image.Image, most: int) -> np.ndarray:
+def gray(image: Image.Image, most: int) -> np.ndarray:
     """sRGB values (H x W, 0 to `most`) of a gray picture with more than 8 bits."""
     black, white = image.info.get("black and white", (0, 65535))
-    levels = _levels(max(black, white), gamma(image), most)
-    return (levels if white else levels[::-1])[np.asarray(image).clip(0, len(levels) - 1)]
+    table = levels(max(black, white), gamma(image), most)
+    return (table if white else table[::-1])[np.asarray(image).clip(0, len(table) - 1)]
 
 
 def gamma(image: Image.Image) -> float | None:
@@ -340,7 +289,7 @@ def gamma(image: Image.Image) -> float | None:
     return found
 
 
-def _levels(last: int, power: float | None, most: int) -> np.ndarray:
+def levels(last: int, power: float | None, most: int) -> np.ndarray:
     """sRGB (0 to `most`) of each value from 0 to `last`, which is light ** power if that is given.
 
     uint8 if `most` is 255, else uint16.

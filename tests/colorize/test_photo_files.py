@@ -15,6 +15,7 @@ from photo_samples import encoded, gray_profile, photo
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
 from helpers.colorize import coloring, photo_files
+from helpers.colorize.pixels import stored
 from helpers.photos import decode
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif"}
@@ -119,10 +120,14 @@ def test_a_profile_stays_and_colors_are_brought_back_to_it(tmp_path, mode):
     assert np.abs(np.asarray(again).astype(int) - stored).max() <= 3
 
 
-def test_the_profile_of_a_gray_scan_gives_way_to_srgb_and_says_so(tmp_path):
+DAMAGED = gray_profile(1.0).replace(b"GRAY", b"\xebRAY")  # no letter of ASCII
+
+
+@pytest.mark.parametrize("profile", [gray_profile(1.0), DAMAGED, b"not a profile"])
+def test_the_profile_of_a_gray_scan_gives_way_to_srgb_and_says_so(tmp_path, profile):
     gray = photo(5).convert("L")
-    scan = saved(tmp_path / "scan.png", gray, icc_profile=b"not a profile that can be used")
-    assert any("profile" in loss for loss in scan.losses)
+    scan = saved(tmp_path / "scan.png", gray, icc_profile=profile)
+    assert ["profile" in loss for loss in scan.losses] == [True]
     profile = rewritten(tmp_path, scan).info["icc_profile"]
     assert "sRGB" in ImageCms.getProfileDescription(io.BytesIO(profile))
 
@@ -132,6 +137,7 @@ def test_without_a_profile_none_is_made_up(tmp_path):
     assert scan.losses == [] and "icc_profile" not in rewritten(tmp_path, scan).info
 
 
+DEEP_LOSS = "16 bits a channel were read, 8 are written"
 RAMP = np.linspace(0, 65535, 4800).reshape(60, 80).astype(np.uint16)
 
 
@@ -180,16 +186,20 @@ TIFFS = {"little": {"byteorder": "<"}, "big": {"byteorder": ">"}, "rows": {"rows
 TIFFS |= {"tiles": {"tile": (16, 16)}, "packed": {"compression": "zlib"}}
 
 
-def deep_color(path, pixels, orientation=1, further=None):
-    """Write an RGB picture of 16 bits as a TIFF or a PNG, as the path says."""
+def deep_color(path, pixels, orientation=1, further=None, profile=None):
+    """Write an RGB or RGBA picture of 16 bits as a TIFF or a PNG, as the path says."""
+    height, width, channels = pixels.shape
     if path.suffix == ".tif":
         options = {"photometric": "rgb", "extratags": [(274, "H", 1, orientation, True)]}
+        options |= {"extrasamples": ["unassalpha"][: channels - 3], "iccprofile": profile}
         tifffile.imwrite(path, pixels, **options, **TIFFS[path.stem])
         return
-    height, width = pixels.shape[:2]
-    rows = np.zeros((height, 1 + 6 * width), np.uint8)
+    rows = np.zeros((height, 1 + 2 * channels * width), np.uint8)
     rows[:, 1:] = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
-    parts = {b"IHDR": struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)}
+    kind = 2 if channels == 3 else 6
+    parts = {b"IHDR": struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)}
+    if profile:
+        parts[b"iCCP"] = b"own\0\0" + zlib.compress(profile)
     if orientation > 1:
         parts[b"eXIf"] = exif(orientation).tobytes().removeprefix(b"Exif\0\0")
     parts |= (further or {}) | {b"IDAT": zlib.compress(rows), b"IEND": b""}
@@ -202,11 +212,61 @@ def test_color_of_sixteen_bits_is_read_and_written_with_sixteen_bits(tmp_path, n
     pixels = np.random.default_rng(0).integers(0, 65536, (60, 80, 3), dtype=np.uint16)
     deep_color(tmp_path / name, pixels, orientation)
     scan = photo_files.read(decode.opened(tmp_path / name))
-    assert np.array_equal(photo_files.stored(scan.deep, orientation), pixels)
-    assert np.array_equal(scan.rgb, scan.deep // 256) and scan.losses == []
+    assert np.array_equal(stored(scan.deep, orientation), pixels)
+    assert np.abs(scan.rgb - scan.deep / 257).max() <= 0.51 and scan.losses == []
     rewritten(tmp_path, scan, scan.deep)
     read = png_pixels if name == "color.png" else tifffile.imread
     assert np.array_equal(read(tmp_path / "written"), pixels)
+
+
+@pytest.mark.parametrize("name", ["color.png", "little.tif", "big.tif"])
+def test_color_of_sixteen_bits_is_brought_back_to_its_own_profile(tmp_path, name):
+    colors = np.random.default_rng(0).integers(0, 65536, (60, 80, 3), dtype=np.uint16)
+    deep_color(tmp_path / name, colors, profile=wide_profile())
+    scan = photo_files.read(decode.opened(tmp_path / name))
+    assert np.abs(scan.deep[..., [1, 0, 2]] - colors.astype(float)).max() <= 2
+    assert np.abs(scan.rgb - scan.deep / 257).max() <= 0.51 and scan.losses == []
+    again = rewritten(tmp_path, scan, scan.deep)
+    read = png_pixels if name == "color.png" else tifffile.imread
+    assert np.abs(read(tmp_path / "written") - colors.astype(float)).max() <= 4
+    assert again.info["icc_profile"] == wide_profile()
+
+
+@pytest.mark.parametrize("name", ["gray.png", "little.tif"])
+def test_gray_stays_gray_in_a_profile_of_color(tmp_path, name):
+    deep_color(tmp_path / name, np.dstack([RAMP] * 3), profile=wide_profile())
+    scan = photo_files.read(decode.opened(tmp_path / name))
+    assert scan.deep.shape == RAMP.shape and np.abs(scan.deep - RAMP.astype(float)).max() <= 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", ["scan.png", "little.tif"])
+def test_a_profile_of_gray_is_applied_to_all_sixteen_bits(tmp_path, name, channels):
+    path, profile = tmp_path / name, gray_profile(1.0)
+    if channels == 3:
+        deep_color(path, np.dstack([RAMP] * 3), profile=profile)
+    else:
+        Image.fromarray(RAMP).save(path, icc_profile=profile)
+    scan = photo_files.read(decode.opened(path))
+    light = RAMP / 65535
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(scan.deep - srgb * 65535).max() <= 2
+    assert ["profile" in loss for loss in scan.losses] == [True]
+    again = rewritten(tmp_path, scan, tinted(scan.deep))
+    assert "sRGB" in ImageCms.getProfileDescription(io.BytesIO(again.info["icc_profile"]))
+
+
+@pytest.mark.parametrize("name", ["color.png", "little.tif", "big.tif"])
+def test_sixteen_bits_stay_beside_an_alpha_channel_that_is_opaque_all_over(tmp_path, name):
+    colors = np.random.default_rng(0).integers(0, 65536, (60, 80, 4), dtype=np.uint16)
+    colors[..., 3] = 65535
+    deep_color(tmp_path / name, colors)
+    scan = photo_files.read(decode.opened(tmp_path / name))
+    assert np.array_equal(scan.deep, colors[..., :3]) and scan.losses == []
+    colors[5, 5, 3] = 0
+    deep_color(tmp_path / name, colors)
+    scan = photo_files.read(decode.opened(tmp_path / name))
+    assert scan.deep is None and scan.losses == [DEEP_LOSS, "transparent parts became white"]
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
@@ -218,16 +278,13 @@ def test_sixteen_bits_are_written_whole_from_many_strips(tmp_path, format):
 
 
 def test_where_sixteen_bits_cannot_be_kept_the_loss_is_told(tmp_path):
-    loss = "16 bits a channel were read, 8 are written"
     planes, planar = tinted(RAMP).transpose(2, 0, 1), tmp_path / "planar.tif"
     tifffile.imwrite(planar, planes, photometric="rgb", planarconfig="separate", compression="zlib")
     scan = photo_files.read(decode.opened(planar))
-    assert scan.losses == [loss] and scan.deep is None
+    assert scan.losses == [DEEP_LOSS] and scan.deep is None
     assert np.array_equal(scan.rgb, tinted(RAMP) // 256)
     deep_color(tmp_path / "clear.png", tinted(RAMP), further={b"tRNS": bytes(6)})
-    assert loss in photo_files.read(decode.opened(tmp_path / "clear.png")).losses
-    converted = saved(tmp_path / "p.png", Image.fromarray(RAMP), icc_profile=gray_profile(1.0))
-    assert loss in converted.losses and converted.deep is None
+    assert DEEP_LOSS in photo_files.read(decode.opened(tmp_path / "clear.png")).losses
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
@@ -263,6 +320,10 @@ def test_white_as_zero_and_gamma_are_applied_to_sixteen_bits(tmp_path):
     light = RAMP / 65535
     srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     assert np.abs(photo_files.read(decode.opened(plain)).deep - srgb * 65535).max() <= 0.51
+    further = {b"gAMA": struct.pack(">I", 100_000)}
+    deep_color(tmp_path / "color.png", tinted(RAMP), further=further)
+    color = photo_files.read(decode.opened(tmp_path / "color.png"))
+    assert np.abs(color.deep[..., 0] - srgb * 65535).max() <= 0.51
 
 
 def encoded_deep_png(further):

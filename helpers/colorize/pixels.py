@@ -1,0 +1,298 @@
+"""The pixels of a photo file: read upright as sRGB of 8 or 16 bits, written in the file's colors.
+
+Pillow reads color of 16 bits as its upper bytes, does not write it, and manages color in 8 bits
+only; hence the second picture of lower bytes, imagecodecs, and the PNG and TIFF written here.
+"""
+
+import io
+import struct
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import imagecodecs
+import numpy as np
+import tifffile
+from PIL import Image, ImageCms, PngImagePlugin
+
+from ..photos import decode
+from .coloring import Painted, strips
+from .side_data import TIFF_TAGS
+
+# What turns the array of an upright photo back to its EXIF orientation, without a copy.
+BACK = {
+    2: np.fliplr,
+    3: lambda rgb: np.rot90(rgb, 2),
+    4: np.flipud,
+    5: lambda rgb: rgb.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda rgb: np.rot90(rgb, 2).swapaxes(0, 1),
+    8: lambda rgb: np.rot90(rgb, 3),
+}
+READ = 2**20  # pixels that are converted at a time
+# Pillow reads the upper byte of each channel of 16 bits; told the other byte order, the lower one.
+OTHER_ORDER = {
+    f"{channels};16{order}": f"{channels};16{other}"
+    for channels in ("RGB", "RGBA")
+    for order, other in {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}.items()
+}
+MAX_DEEP_COLOR = 40_000_000  # pixels: their two pictures of bytes take about half a gigabyte
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+DEEP_TIFF = {"photometric": "rgb", "compression": "adobe_deflate", "predictor": True}
+DEEP_TIFF |= {"metadata": None, "software": False}  # the tags are all ours
+
+
+class _ColorError(Exception):
+    """A picture whose channels differ."""
+
+
+def stored(picture: np.ndarray, orientation: int) -> np.ndarray:
+    """A view of an upright picture (H x W [x 3]) as a file with this EXIF orientation stores it."""
+    return BACK[orientation](picture) if orientation in BACK else picture
+
+
+def upright(image: Image.Image, orientation: int) -> np.ndarray:
+    """sRGB (H x W x 3, uint8) of an opened picture, upright; of gray, a view of one channel."""
+    profile = image.info.get("icc_profile")
+    space, change = (decode.transform(image.mode, profile) if profile else None) or (None, None)
+    one = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
+    if change and (space == "L") != one:  # strips might differ in whether they are gray
+        return _filled(decode.srgb(image), orientation, (3,), np.uint8, np.asarray)
+    return _gray_or_color(image, orientation, decode.srgb, one)
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether an opened picture, not yet decoded, has 16 bits a channel."""
+    raw = (_raw_mode(tile.args) for tile in image.tile)
+    return image.mode.startswith("I") or any("16" in mode for mode in raw)
+
+
+def deep_parts(image: Image.Image) -> list[Image.Image]:
+    """The pictures that hold the bits of a PNG or TIFF of 16 bits; none if these cannot be kept.
+
+    Gray is one picture. Color is two: of the upper bytes, `image` itself, and of the lower ones.
+    `image` must be opened and not yet decoded. 16 bits are not kept where parts are transparent,
+    the channels stand one after another, or color has more than MAX_DEEP_COLOR pixels.
+    """
+    if image.format not in ("PNG", "TIFF") or "transparency" in image.info:
+        return []
+    if image.mode.startswith("I"):
+        return [image]
+    kinds = {_raw_mode(tile.args) for tile in image.tile}
+    if not kinds or not kinds <= OTHER_ORDER.keys() or not isinstance(image.fp, io.BytesIO):
+        return []
+    planar = image.format == "TIFF" and image.tag_v2.get(284, 1) == 2
+    if planar or image.width * image.height > MAX_DEEP_COLOR:
+        return []
+    lower = Image.open(io.BytesIO(image.fp.getvalue()))
+    lower.seek(image.tell())
+    for number, tile in enumerate(lower.tile):
+        other, rest = OTHER_ORDER[_raw_mode(tile.args)], tile.args[1:]
+        args = other if isinstance(tile.args, str) else (other, *rest)
+        lower.tile[number] = tile._replace(args=args)
+    return [] if is_clear(image) else [image, lower]
+
+
+def is_clear(image: Image.Image) -> bool:
+    """Whether parts of a picture may be transparent; an alpha channel may be opaque all over."""
+    if "A" in image.getbands():
+        return image.getchannel("A").getextrema()[0] < 255
+    return image.has_transparency_data
+
+
+def _raw_mode(args: str | tuple | None) -> str:
+    """Pillow's name for how a tile of a file stores its pixels."""
+    return str(args if isinstance(args, str) or not args else args[0])
+
+
+def deep(parts: list[Image.Image], orientation: int) -> np.ndarray:
+    """sRGB of 16 bits (H x W, or H x W x 3 if there is color; uint16) of `deep_parts`, upright.
+
+    The pictures are closed: they cannot be used afterward.
+    """
+    mode, info = parts[0].mode, parts[0].info
+    if len(parts) == 1:
+        change = partial(decode.gray, most=65535)
+        values = _filled(parts[0], orientation, (), np.uint16, change)
+    else:
+        power = decode.gamma(parts[0])
+        upper, lower = (_bytes(part, orientation) for part in parts)
+        if not (upper.strides[2] or lower.strides[2]):
+            upper, lower = upper[..., 0], lower[..., 0]
+        values = upper.astype(np.uint16)
+        values <<= 8
+        values |= lower
+        del upper, lower
+        if power:
+            _in_strips(values, decode.levels(65535, power, 65535).__getitem__)
+    parts[0].close()
+    return _in_srgb(values, mode, info["icc_profile"]) if "icc_profile" in info else values
+
+
+def _bytes(part: Image.Image, orientation: int) -> np.ndarray:
+    found = _gray_or_color(part, orientation, lambda strip: np.asarray(strip)[..., :3])
+    part.close()  # to have its memory back
+    return found
+
+
+def eight_bits(values: np.ndarray) -> np.ndarray:
+    """The nearest 8 bits of 16 (H x W [x 3], uint16), as H x W x 3; of gray, a view."""
+    nearest = np.empty(values.shape, np.uint8)
+    for first, last in strips(*values.shape[:2], READ):
+        nearest[first:last] = (values[first:last].astype(np.uint32) + 128) // 257
+    return nearest if values.ndim == 3 else np.broadcast_to(nearest[..., None], (*values.shape, 3))
+
+
+def _in_srgb(values: np.ndarray, mode: str, profile: bytes) -> np.ndarray:
+    """Convert 16 bits from a profile, as `decode.srgb` converts 8; in place where possible."""
+    space, change = decode.transform(mode, profile) or (None, None)
+    if change is None or (space == "L" and values.ndim == 3):
+        return values
+    if values.ndim == 3:
+        _in_strips(values, lambda rows: converted(rows, profile, SRGB))
+        return values
+    ramp = np.arange(65536, dtype=np.uint16)[None]
+    ramp = ramp if space == "L" else ramp[..., None].repeat(3, axis=2)
+    table = converted(ramp, profile, SRGB)[0]
+    if np.ptp(table, axis=1).max() > 2:  # a scanner's profile, in which equal values are no gray
+        return table[values]
+    _in_strips(values, table[:, 1].__getitem__)
+    return values
+
+
+def _in_strips(values: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    for first, last in strips(*values.shape[:2], READ):
+        values[first:last] = change(values[first:last])
+
+
+def converted(pixels: np.ndarray, source: bytes, target: bytes) -> np.ndarray:
+    """Colors (H x W, gray, or H x W x 3; uint8 or uint16) of one profile in another, of RGB."""
+    space = "rgb" if pixels.ndim == 3 else "gray"
+    # With its shortcuts LittleCMS is off by up to 150 of 65535 in the shadows, without by 1.
+    flags = imagecodecs.CMS.FLAGS.NOOPTIMIZE if pixels.dtype == np.uint16 else None
+    options = {"colorspace": space, "outcolorspace": "rgb", "flags": flags}
+    return imagecodecs.cms_transform(np.ascontiguousarray(pixels), source, target, **options)
+
+
+def _is_srgb(profile: bytes) -> bool:
+    try:
+        return "sRGB" in ImageCms.getProfileDescription(io.BytesIO(profile))
+    except decode.BAD_PROFILE:
+        return False
+
+
+def is_writable(profile: bytes) -> bool:
+    """Whether sRGB pixels can be converted to a profile; a scanner's may convert one way only."""
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        ImageCms.buildTransform(own, srgb, "RGB", "RGB")
+        ImageCms.buildTransform(srgb, own, "RGB", "RGB")
+    except decode.BAD_PROFILE:
+        return False
+    return True
+
+
+def _gray_or_color(image: Image.Image, orientation: int, change, one: bool = False) -> np.ndarray:
+    """Strips of a picture, changed, as H x W x 3; if all are gray, a view of one channel."""
+    try:
+        gray = _filled(image, orientation, (), np.uint8, lambda x: _channel(change(x), one))
+        return np.broadcast_to(gray[..., None], (*gray.shape, 3))
+    except _ColorError:
+        pass  # and let go of the gray rows
+    return _filled(image, orientation, (3,), np.uint8, change)
+
+
+def _channel(strip: Image.Image, gray: bool) -> np.ndarray:
+    """The channel of a strip that is gray, as many scans in RGB are. Raises _ColorError."""
+    rgb = np.asarray(strip)
+    if not (gray or all(np.array_equal(rgb[..., 0], rgb[..., i]) for i in (1, 2))):
+        raise _ColorError
+    return rgb[..., 0]
+
+
+def _filled(image: Image.Image, orientation: int, channels: tuple, dtype, change) -> np.ndarray:
+    """An upright array, filled in strips with `change(strip)`: a whole copy takes memory."""
+    image.load()
+    width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
+    array = np.empty((height, width, *channels), dtype)
+    rows = stored(array, orientation)
+    for first, last in strips(image.height, image.width, READ):
+        strip = image.crop((0, first, image.width, last))
+        strip.format = image.format
+        rows[first:last] = np.asarray(change(strip))
+    return array
+
+
+def in_profile(
+    pixels: np.ndarray | Painted, profile: bytes | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Strips of an sRGB picture (H x W x 3), each with its first row, in a profile's colors."""
+    own = profile if profile and not _is_srgb(profile) else None
+    for first, last in strips(*pixels.shape[:2]):
+        rows = pixels[first:last]
+        yield first, converted(rows, SRGB, own) if own else rows
+
+
+def encoded(image: Image.Image, **options) -> memoryview:
+    """A file in memory: Pillow's own writers overlook a full disk."""
+    buffer = io.BytesIO()
+    image.save(buffer, **options)
+    return buffer.getbuffer()
+
+
+def png(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -> memoryview:
+    """A PNG of 8 or 16 bits: the side data that Pillow writes, around rows compressed here.
+
+    Pillow needs the whole picture in memory. said: see `side_data.kept`.
+    """
+    height, width = pixels.shape[:2]
+    plain, side = (
+        encoded(Image.new("RGB", (1, 1)), format="PNG", **given).tobytes()
+        for given in ({}, said | ({"icc_profile": profile} if profile else {}))
+    )
+    black_pixel = plain[33:-12]  # between the 33 bytes with the size and the 12 at the end
+    before, _, behind = side[33:].partition(black_pixel)
+    file, size = io.BytesIO(), pixels.dtype.itemsize
+    file.write(side[:8])
+    header = struct.pack(">IIBBBBB", width, height, 8 * size, 2, 0, 0, 0)
+    PngImagePlugin.putchunk(file, b"IHDR", header)
+    file.write(before)
+    packer, above = zlib.compressobj(3), np.zeros((1, 3 * width * size), np.uint8)
+    for _, strip in in_profile(pixels, profile):
+        rows = strip.astype(f">u{size}").reshape(len(strip), -1).view(np.uint8)
+        lines = np.full((len(rows), 1 + rows.shape[1]), 2, np.uint8)  # 2: less the row above
+        lines[:, 1:] = rows - np.concatenate([above, rows[:-1]])
+        PngImagePlugin.putchunk(file, b"IDAT", packer.compress(lines))
+        above = rows[-1:]
+    PngImagePlugin.putchunk(file, b"IDAT", packer.flush())
+    file.write(behind)
+    return file.getbuffer()
+
+
+def deep_tiff(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -> memoryview:
+    """A TIFF of 16 bits. said: see `side_data.kept`."""
+    tags = said["tiffinfo"]
+    head = encoded(Image.new("RGB", (1, 1)), format="TIFF", tiffinfo=tags).tobytes()
+    with tifffile.TiffFile(io.BytesIO(head)) as file:  # the tags as Pillow writes them
+        found = [tag for tag in file.pages[0].tags if tag.code in {*TIFF_TAGS} - {282, 283, 296}]
+    extra = [
+        (tag.code, tag.dtype, tag.count, head[tag.valueoffset :][: tag.valuebytecount], True)
+        for tag in found
+    ]
+    x, y = tags.get(282), tags.get(283)
+    options = {"resolution": (x, y) if x and y else None, "resolutionunit": tags.get(296)}
+    options |= {"extratags": extra, "iccprofile": profile, "byteorder": "<"} | DEEP_TIFF
+    buffer = io.BytesIO()
+    (_, height), *_ = strips(*pixels.shape[:2])
+    options |= {"shape": pixels.shape, "dtype": np.uint16, "rowsperstrip": height}
+    packed = (_packed(strip) for _, strip in in_profile(pixels, profile))
+    tifffile.imwrite(buffer, packed, **options)
+    return buffer.getbuffer()
+
+
+def _packed(rows: np.ndarray) -> bytes:
+    """Rows of 16 bits as a strip of a TIFF. tifffile packs whole pictures only."""
+    less_left = np.diff(rows, axis=1, prepend=np.zeros_like(rows[:, :1]))  # the predictor
+    return zlib.compress(less_left.astype("<u2").tobytes(), 3)
