@@ -23,7 +23,6 @@ from .coloring import Painted
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "WEBP": {"quality": 95, "method": 2},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
 }
 
 
@@ -103,11 +102,9 @@ def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
 
 def write_stored(path: Path, rows: np.ndarray | Painted, scan: Scan) -> None:
     """Like `write`, for a picture as the file stores it (`stored`), which is read in strips."""
-    if scan.format == "PNG":
-        _store(path, pixels.png(rows, scan.profile, scan.said))
-        return
-    if rows.dtype == np.uint16:
-        _store(path, pixels.deep_tiff(rows, scan.profile, scan.said))
+    if scan.format in ("PNG", "TIFF"):
+        file = pixels.png if scan.format == "PNG" else pixels.tiff
+        _store(path, file(rows, scan.profile, scan.said))
         return
     image = Image.new("RGB", rows.shape[1::-1])
     for first, strip in pixels.in_profile(rows, scan.profile):

@@ -39,8 +39,8 @@ OTHER_ORDER = {
 }
 MAX_DEEP_COLOR = 40_000_000  # pixels: their two pictures of bytes take about half a gigabyte
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-DEEP_TIFF = {"photometric": "rgb", "compression": "adobe_deflate", "predictor": True}
-DEEP_TIFF |= {"metadata": None, "software": False}  # the tags are all ours
+TIFF = {"photometric": "rgb", "compression": "adobe_deflate", "predictor": True}
+TIFF |= {"metadata": None, "software": False}  # the tags are all ours
 
 
 class _ColorError(Exception):
@@ -271,8 +271,11 @@ def png(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -> memo
     return file.getbuffer()
 
 
-def deep_tiff(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -> memoryview:
-    """A TIFF of 16 bits. said: see `side_data.kept`."""
+def tiff(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -> memoryview:
+    """A TIFF of 8 or 16 bits: the tags that Pillow writes, around rows compressed here.
+
+    Pillow needs the whole picture in memory. said: see `side_data.kept`.
+    """
     tags = said["tiffinfo"]
     head = encoded(Image.new("RGB", (1, 1)), format="TIFF", tiffinfo=tags).tobytes()
     with tifffile.TiffFile(io.BytesIO(head)) as file:  # the tags as Pillow writes them
@@ -283,16 +286,16 @@ def deep_tiff(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -
     ]
     x, y = tags.get(282), tags.get(283)
     options = {"resolution": (x, y) if x and y else None, "resolutionunit": tags.get(296)}
-    options |= {"extratags": extra, "iccprofile": profile, "byteorder": "<"} | DEEP_TIFF
+    options |= {"extratags": extra, "iccprofile": profile, "byteorder": "<"} | TIFF
     buffer = io.BytesIO()
     (_, height), *_ = strips(*pixels.shape[:2])
-    options |= {"shape": pixels.shape, "dtype": np.uint16, "rowsperstrip": height}
+    options |= {"shape": pixels.shape, "dtype": pixels.dtype, "rowsperstrip": height}
     packed = (_packed(strip) for _, strip in in_profile(pixels, profile))
     tifffile.imwrite(buffer, packed, **options)
     return buffer.getbuffer()
 
 
 def _packed(rows: np.ndarray) -> bytes:
-    """Rows of 16 bits as a strip of a TIFF. tifffile packs whole pictures only."""
+    """Rows as a strip of a TIFF. tifffile packs whole pictures only."""
     less_left = np.diff(rows, axis=1, prepend=np.zeros_like(rows[:, :1]))  # the predictor
-    return zlib.compress(less_left.astype("<u2").tobytes(), 3)
+    return zlib.compress(less_left.astype(rows.dtype.newbyteorder("<")).tobytes(), 3)
