@@ -140,7 +140,7 @@ class Run:
         with paths.whole(folder / f"{name}.png") as part:
             fig.savefig(part, dpi=160, metadata={"Software": None})
         plain = "png", {"metadata": {"Software": None}}
-        kind, options = ("jpeg", {"pil_kwargs": {"quality": 88}}) if photo else plain
+        kind, options = ("jpeg", {"pil_kwargs": {"quality": 82}}) if photo else plain
         buffer = io.BytesIO()
         fig.savefig(buffer, format=kind, dpi=130, **options)
         mime = f"image/{kind}"

@@ -5,8 +5,8 @@
 
 The network sees the picture at about the size of its training photos. Its chroma is enlarged along
 the edges of the lightness (`edges`), and every pixel keeps its own lightness (`recolor`). Where the
-network is unsure of a whole picture, its colors are not rebalanced. Work at full size runs on
-strips of rows, so memory grows with the picture and little else.
+network is unsure of a whole picture, its colors are those of the accurate operating point. Work at
+full size runs on strips of rows, so memory grows with the picture and little else.
 """
 
 import math
@@ -30,8 +30,8 @@ from . import edges, recolor, scans
 MODELS = {"colorful": "street_unet", "accurate": "street_unet_accurate"}  # as weights name them
 MODEL = "colorful"
 TEMPERATURES, GAINS = (0.01, 1000), (0, 1000)  # beyond these limits float32 overflows
-# Below this certainty (`street_unet.certainty`) a picture counts as unsure, and color is not moved
-# toward rare bins. Chosen on validation photos; the model card has test numbers.
+# Below this certainty (`street_unet.certainty`) the network counts as unsure of a picture.
+# Chosen on validation photos; the model card has test numbers.
 UNSURE = 0.12
 STRIP = 2**17  # pixels in one strip: a few megabytes for each array
 SEEN = 144 * 144  # pixels of what the network sees
@@ -50,10 +50,21 @@ LEAST_SIDE = 8  # pixels of what the network sees, however long and thin the pic
 
 
 class Colorizer:
-    """Colors pictures with one network at one operating point. Made by `load`."""
+    """Colors pictures with one network at one operating point. Made by `load`.
 
-    def __init__(self, model: StreetUnet, point: OperatingPoint, device: str | torch.device):
+    cautious: the operating point for pictures of which the network is unsure; the default is
+    `point` without rebalancing.
+    """
+
+    def __init__(
+        self,
+        model: StreetUnet,
+        point: OperatingPoint,
+        device: str | torch.device,
+        cautious: OperatingPoint | None = None,
+    ):
         self.model, self.point, self.device = model, point, torch.device(device)
+        self.cautious = cautious or replace(point, rebalance=0.0)
 
     @classmethod
     def load(
@@ -87,15 +98,15 @@ class Colorizer:
             known = {full: short for short, full in MODELS.items()}
             names = ", ".join(known.get(name, name) for name in points)
             raise ValueError(f"no model {model!r} in {weights}: take one of {names}")
-        return cls(
-            network,
+        point, cautious = (
             replace(
-                point,
-                temperature=temperature or point.temperature,
-                gain=point.gain * chroma_gain,
-            ),
-            place,
+                found,
+                temperature=temperature or found.temperature,
+                gain=found.gain * chroma_gain,
+            )
+            for found in (point, points.get(MODELS["accurate"], replace(point, rebalance=0.0)))
         )
+        return cls(network, point, place, cautious)
 
     def colorize(self, picture: np.ndarray | Image.Image) -> np.ndarray:
         """Return the picture in color: H x W x 3, sRGB.
@@ -139,7 +150,7 @@ class Colorizer:
 
         Chroma (1 x 2 x M x N, ab units) follows the picture's edges and is at most FINE times as
         large as the network's output. Entropy is 1 x 1 x h x w, in bits. The last value says
-        whether the network is unsure of the picture, whose colors are then not rebalanced.
+        whether the network is unsure of the picture, which is then colored at `cautious`.
         """
         picture = checked(picture)
         chroma, bits, guide, unsure = self.see(picture[self.inside(picture)])
@@ -161,7 +172,7 @@ class Colorizer:
         )
         logs = torch.log_softmax(seen.mean(dim=0), dim=1)
         unsure = float(street_unet.certainty(self.model, logs)) < UNSURE
-        point = replace(self.point, rebalance=0.0) if unsure else self.point
+        point = self.cautious if unsure else self.point
         chroma = street_unet.ab_at_half(self.model, logs, point)
         fine = [max(n, min(own, edges.FINE * n)) for own, n in zip(gray.shape, low)]
         return chroma, bins.entropy(logs)[:, None], self._lightness(gray, *fine), unsure

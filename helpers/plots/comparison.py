@@ -53,5 +53,5 @@ def _html(layers: dict[str, np.ndarray], titles: list[str], alt: str) -> str:
 
 def _jpeg(picture: np.ndarray) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=85, subsampling=0)
+    Image.fromarray(picture).save(buffer, "JPEG", quality=80, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

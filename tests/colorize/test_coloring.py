@@ -192,7 +192,18 @@ def test_of_a_picture_that_the_network_is_unsure_of_the_colors_are_not_rebalance
     assert (colors[False, 0.5] - mean).abs().max() > 0.3
 
 
-def test_options_do_what_they_say(weights):
+def test_a_picture_that_the_network_is_unsure_of_has_the_colors_of_accurate(weights, monkeypatch):
+    gray = scene()
+    for options in ({}, {"chroma_gain": 0.5}, {"temperature": 0.2}):
+        accurate, *_ = Colorizer.load(weights, "accurate", **options).predict(gray)
+        for limit in (0, 2):
+            monkeypatch.setattr(coloring, "UNSURE", limit)
+            colorful, _, unsure = Colorizer.load(weights, "colorful", **options).predict(gray)
+            assert unsure == torch.equal(colorful, accurate) == (limit == 2)
+
+
+def test_options_do_what_they_say(weights, monkeypatch):
+    monkeypatch.setattr(coloring, "UNSURE", 0)
     gray = scene()
     plain, *_ = Colorizer.load(weights).predict(gray)
     doubled, *_ = Colorizer.load(weights, chroma_gain=2).predict(gray)

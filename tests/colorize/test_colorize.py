@@ -634,7 +634,8 @@ def test_stopped_before_the_first_photo_it_says_so_in_a_line(run, photos, monkey
     assert complaint.count("\n") == 1 and "with --keep" in complaint
 
 
-def test_operating_points_have_short_names(run, photos, tmp_path):
+def test_operating_points_have_short_names(run, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(coloring, "UNSURE", 0)
     for name, full in (("accurate", "street_unet_accurate"), ("colorful", "street_unet")):
         for model in (name, full):
             assert run(photos / "street.png", "--model", model, output=tmp_path / model)[0] == 0
