@@ -58,21 +58,20 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     """
     format = "JPEG" if image.format == "MPO" else image.format
     # Before EXIF, for which Pillow decodes some photos.
-    was_deep, parts = pixels.is_deep(image), pixels.deep_parts(image)
-    losses = _losses(image, fewer_bits=was_deep and not parts)
+    was_deep = pixels.is_deep(image)
+    file = image.fp.getvalue() if was_deep and not image.mode.startswith("I") else None
     exif = decode.exif(image)
-    losses += image.info.get("lost", [])
-    profile = image.info.get("icc_profile")
+    profile, losses = image.info.get("icc_profile"), [*image.info.get("lost", [])]
     if profile:
         if decode.transform(image.mode, profile) is None:
             losses.append("its color profile cannot be used, so it was read and is written as sRGB")
             profile = pixels.SRGB
-        elif image.mode not in ("RGB", "RGBA", "P") or not pixels.is_writable(profile):
+        elif not pixels.is_writable(profile):
             losses.append("its color profile cannot hold these colors, so they are written as sRGB")
             profile = pixels.SRGB
-    orientation = exif.get(ORIENTATION, 1)
+    turned = orientation = exif.get(ORIENTATION, 1)
     said = side_data.kept(image, format, exif)
-    losses += side_data.drop_claims(said, format)
+    losses += _losses(image) + side_data.drop_claims(said, format)
     if format == "JPEG" and len(said.get("exif", b"")) > side_data.LONGEST_EXIF:
         losses.append("its EXIF is too long for a JPEG and left out")
         del said["exif"]
@@ -85,8 +84,10 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     if format == "PNG" and "xmp" in said:  # Pillow writes it as a text
         text = said.pop("xmp").decode("utf-8", "replace")
         said["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
-    turned = 1 if format == "TIFF" else exif.get(ORIENTATION, 1)  # Pillow turns a TIFF itself
-    deep = pixels.deep(parts, turned) if parts else None
+    deep = pixels.deep(image, file, turned) if was_deep else None
+    if was_deep and deep is None:
+        losses.append("16 bits a channel were read, 8 are written")
+    turned = 1 if format == "TIFF" else turned  # Pillow turns a TIFF itself
     rgb = pixels.upright(image, turned) if deep is None else pixels.eight_bits(deep)
     return Scan(rgb, format, orientation, profile, said, losses, mark, deep)
 
@@ -135,10 +136,9 @@ def _store(path: Path, encoded: bytes | memoryview) -> None:
         raise WriteError(f"could not be written: {decode.reason(error)}") from error
 
 
-def _losses(image: Image.Image, fewer_bits: bool) -> list[str]:
+def _losses(image: Image.Image) -> list[str]:
     all_losses = {
         "its gamma was applied, and it is written as sRGB": decode.gamma(image),
-        "16 bits a channel were read, 8 are written": fewer_bits,
         "black and white alone hold no color (scan it in shades of gray)": image.mode == "1",
         "it was CMYK and is written as RGB": image.mode == "CMYK",
         "transparent parts became white": pixels.is_clear(image),

@@ -1,12 +1,11 @@
 """The pixels of a photo file: read upright as sRGB of 8 or 16 bits, written in the file's colors.
 
-Pillow reads color of 16 bits as its upper bytes, does not write it, and manages color in 8 bits
-only; hence the second picture of lower bytes, imagecodecs, and the PNG and TIFF written here.
+Pillow has 8 bits for color: imagecodecs and tifffile read 16, imagecodecs applies profiles to them,
+and PNG and TIFF are written here, in strips.
 """
 
 import io
 import struct
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,6 +16,7 @@ import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 from ..photos import decode
+from . import recolor
 from .coloring import Painted, strips
 from .side_data import TIFF_TAGS
 
@@ -31,13 +31,8 @@ BACK = {
     8: lambda rgb: np.rot90(rgb, 3),
 }
 READ = 2**20  # pixels that are converted at a time
-# Pillow reads the upper byte of each channel of 16 bits; told the other byte order, the lower one.
-OTHER_ORDER = {
-    f"{channels};16{order}": f"{channels};16{other}"
-    for channels in ("RGB", "RGBA")
-    for order, other in {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}.items()
-}
-MAX_DEEP_COLOR = 40_000_000  # pixels: their two pictures of bytes take about half a gigabyte
+MAX_DEEP_COLOR = 40_000_000  # pixels: beside Pillow's picture they take half a gigabyte
+DEEP_MODES = {"RGB", "RGBA", "RGBX", "LA"}  # Pillow's, of color and of gray beside alpha
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 TIFF = {"photometric": "rgb", "compression": "adobe_deflate", "predictor": True}
 TIFF |= {"metadata": None, "software": False}  # the tags are all ours
@@ -64,34 +59,10 @@ def upright(image: Image.Image, orientation: int) -> np.ndarray:
 
 def is_deep(image: Image.Image) -> bool:
     """Whether an opened picture, not yet decoded, has 16 bits a channel."""
-    raw = (_raw_mode(tile.args) for tile in image.tile)
-    return image.mode.startswith("I") or any("16" in mode for mode in raw)
-
-
-def deep_parts(image: Image.Image) -> list[Image.Image]:
-    """The pictures that hold the bits of a PNG or TIFF of 16 bits; none if these cannot be kept.
-
-    Gray is one picture. Color is two: of the upper bytes, `image` itself, and of the lower ones.
-    `image` must be opened and not yet decoded. 16 bits are not kept where parts are transparent,
-    the channels stand one after another, or color has more than MAX_DEEP_COLOR pixels.
-    """
-    if image.format not in ("PNG", "TIFF") or "transparency" in image.info:
-        return []
-    if image.mode.startswith("I"):
-        return [image]
-    kinds = {_raw_mode(tile.args) for tile in image.tile}
-    if not kinds or not kinds <= OTHER_ORDER.keys() or not isinstance(image.fp, io.BytesIO):
-        return []
-    planar = image.format == "TIFF" and image.tag_v2.get(284, 1) == 2
-    if planar or image.width * image.height > MAX_DEEP_COLOR:
-        return []
-    lower = Image.open(io.BytesIO(image.fp.getvalue()))
-    lower.seek(image.tell())
-    for number, tile in enumerate(lower.tile):
-        other, rest = OTHER_ORDER[_raw_mode(tile.args)], tile.args[1:]
-        args = other if isinstance(tile.args, str) else (other, *rest)
-        lower.tile[number] = tile._replace(args=args)
-    return [] if is_clear(image) else [image, lower]
+    kinds = (
+        tile.args if isinstance(tile.args, str) else [*(tile.args or "")][:1] for tile in image.tile
+    )
+    return image.mode.startswith("I") or any("16" in str(kind) for kind in kinds)
 
 
 def is_clear(image: Image.Image) -> bool:
@@ -101,39 +72,51 @@ def is_clear(image: Image.Image) -> bool:
     return image.has_transparency_data
 
 
-def _raw_mode(args: str | tuple | None) -> str:
-    """Pillow's name for how a tile of a file stores its pixels."""
-    return str(args if isinstance(args, str) or not args else args[0])
+def deep(image: Image.Image, file: bytes | None, orientation: int) -> np.ndarray | None:
+    """sRGB of 16 bits (H x W, or H x W x 3 if there is color; uint16), upright.
 
-
-def deep(parts: list[Image.Image], orientation: int) -> np.ndarray:
-    """sRGB of 16 bits (H x W, or H x W x 3 if there is color; uint16) of `deep_parts`, upright.
-
-    The pictures are closed: they cannot be used afterward.
+    image: for which `is_deep` held; it is closed. file: what it was opened from, if it is not of
+    one channel. None, and still open, where 16 bits are not kept: parts are transparent, or color
+    has more than MAX_DEEP_COLOR pixels. Raises what Pillow raises if the file is damaged.
     """
-    mode, info = parts[0].mode, parts[0].info
-    if len(parts) == 1:
+    if image.format not in ("PNG", "TIFF") or "transparency" in image.info or is_clear(image):
+        return None
+    if image.mode.startswith("I"):
+        turned = 1 if image.format == "TIFF" else orientation  # Pillow turns a TIFF itself
         change = partial(decode.gray, most=65535)
-        values = _filled(parts[0], orientation, (), np.uint16, change)
+        values = _filled(image, turned, (), np.uint16, change)
     else:
-        power = decode.gamma(parts[0])
-        upper, lower = (_bytes(part, orientation) for part in parts)
-        if not (upper.strides[2] or lower.strides[2]):
-            upper, lower = upper[..., 0], lower[..., 0]
-        values = upper.astype(np.uint16)
-        values <<= 8
-        values |= lower
-        del upper, lower
-        if power:
+        if image.mode not in DEEP_MODES or image.width * image.height > MAX_DEEP_COLOR:
+            return None
+        image.load()  # it says whether the file is damaged
+        values = _decoded(image, file)
+        values = _upright_values(values, orientation)
+        if power := decode.gamma(image):
             _in_strips(values, decode.levels(65535, power, 65535).__getitem__)
-    parts[0].close()
-    return _in_srgb(values, mode, info["icc_profile"]) if "icc_profile" in info else values
+    mode, profile = image.mode, image.info.get("icc_profile")
+    image.close()
+    return _in_srgb(values, mode, profile) if profile else values
 
 
-def _bytes(part: Image.Image, orientation: int) -> np.ndarray:
-    found = _gray_or_color(part, orientation, lambda strip: np.asarray(strip)[..., :3])
-    part.close()  # to have its memory back
-    return found
+def _decoded(image: Image.Image, file: bytes) -> np.ndarray:
+    """The values of a PNG or TIFF as they are stored: H x W x C."""
+    if image.format == "PNG":
+        return imagecodecs.png_decode(file)
+    with tifffile.TiffFile(io.BytesIO(file)) as tiff:
+        page = tiff.pages[image.tell()]
+        values = page.asarray(maxworkers=1)
+        return np.moveaxis(values, 0, -1) if page.planarconfig == 2 else values
+
+
+def _upright_values(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Stored values (H x W x C) upright, without alpha; H x W if they are gray."""
+    height, width, channels = values.shape
+    gray = channels < 3 or all(np.array_equal(values[..., 0], values[..., i]) for i in (1, 2))
+    values = values[..., 0] if gray else values[..., :3]
+    size = (width, height) if orientation >= 5 else (height, width)
+    array = np.empty((*size, *values.shape[2:]), np.uint16)
+    stored(array, orientation)[...] = values
+    return array
 
 
 def eight_bits(values: np.ndarray) -> np.ndarray:
@@ -145,7 +128,7 @@ def eight_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _in_srgb(values: np.ndarray, mode: str, profile: bytes) -> np.ndarray:
-    """Convert 16 bits from a profile, as `decode.srgb` converts 8; in place where possible."""
+    """Convert 16 bits from a profile, as `decode.srgb` converts 8, in place."""
     space, change = decode.transform(mode, profile) or (None, None)
     if change is None or (space == "L" and values.ndim == 3):
         return values
@@ -154,10 +137,10 @@ def _in_srgb(values: np.ndarray, mode: str, profile: bytes) -> np.ndarray:
         return values
     ramp = np.arange(65536, dtype=np.uint16)[None]
     ramp = ramp if space == "L" else ramp[..., None].repeat(3, axis=2)
-    table = converted(ramp, profile, SRGB)[0]
-    if np.ptp(table, axis=1).max() > 2:  # a scanner's profile, in which equal values are no gray
-        return table[values]
-    _in_strips(values, table[:, 1].__getitem__)
+    # A scanner's profile may tint gray: its lightness is what counts.
+    luminance = recolor.luminance(recolor.as_tensor(converted(ramp, profile, SRGB), "cpu"))
+    table = np.rint(recolor.encoded(luminance, eight_bits=False).numpy() * 65535)
+    _in_strips(values, table[0].astype(np.uint16).__getitem__)
     return values
 
 
@@ -173,13 +156,6 @@ def converted(pixels: np.ndarray, source: bytes, target: bytes) -> np.ndarray:
     flags = imagecodecs.CMS.FLAGS.NOOPTIMIZE if pixels.dtype == np.uint16 else None
     options = {"colorspace": space, "outcolorspace": "rgb", "flags": flags}
     return imagecodecs.cms_transform(np.ascontiguousarray(pixels), source, target, **options)
-
-
-def _is_srgb(profile: bytes) -> bool:
-    try:
-        return "sRGB" in ImageCms.getProfileDescription(io.BytesIO(profile))
-    except decode.BAD_PROFILE:
-        return False
 
 
 def is_writable(profile: bytes) -> bool:
@@ -215,6 +191,8 @@ def _channel(strip: Image.Image, gray: bool) -> np.ndarray:
 def _filled(image: Image.Image, orientation: int, channels: tuple, dtype, change) -> np.ndarray:
     """An upright array, filled in strips with `change(strip)`: a whole copy takes memory."""
     image.load()
+    if getattr(image, "fp", None):
+        image.fp.close()  # to have the memory of the file back
     width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
     array = np.empty((height, width, *channels), dtype)
     rows = stored(array, orientation)
@@ -229,7 +207,8 @@ def in_profile(
     pixels: np.ndarray | Painted, profile: bytes | None
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Strips of an sRGB picture (H x W x 3), each with its first row, in a profile's colors."""
-    own = profile if profile and not _is_srgb(profile) else None
+    _, change = (decode.transform("RGB", profile) if profile else None) or (None, None)
+    own = profile if change else None
     for first, last in strips(*pixels.shape[:2]):
         rows = pixels[first:last]
         yield first, converted(rows, SRGB, own) if own else rows
@@ -284,8 +263,9 @@ def tiff(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -> mem
         (tag.code, tag.dtype, tag.count, head[tag.valueoffset :][: tag.valuebytecount], True)
         for tag in found
     ]
-    x, y = tags.get(282), tags.get(283)
-    options = {"resolution": (x, y) if x and y else None, "resolutionunit": tags.get(296)}
+    options = {"resolution": None}
+    if 282 in tags:
+        options = {"resolution": (tags[282], tags[283]), "resolutionunit": tags.get(296, 2)}
     options |= {"extratags": extra, "iccprofile": profile, "byteorder": "<"} | TIFF
     buffer = io.BytesIO()
     (_, height), *_ = strips(*pixels.shape[:2])

@@ -3,6 +3,8 @@
 import json
 import re
 import struct
+from math import inf
+from numbers import Rational
 from xml.etree import ElementTree
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
@@ -13,6 +15,7 @@ TIFF_TAGS = dict.fromkeys((269, 270, 271, 272, 285, 305, 306, 315, 316, 33432), 
 TIFF_TAGS |= {700: {1, 7}, 33723: {1, 7}, 274: {3, 4}, 282: {5}, 283: {5}, 296: {3, 4}}
 STORAGE_TAGS = {*range(254, 269), 273, 277, 278, 279, 280, 281, 284, 292, 293, 317, 318, 319, 320,
                 322, 323, 324, 325, 330, 338, 339, 347, 529, 530, 531, 532, 34675}  # fmt: skip
+RESOLUTION = (282, 283, 296)  # tags: horizontal, vertical, unit
 DIRECTORIES = {34665, 34853, 40965}  # of EXIF, GPS and interoperability: libtiff writes none
 LONGEST_EXIF, LONGEST_XMP = 65_533, 65_504  # bytes in a JPEG segment
 SOFTWARE, XMP = 305, 700  # tags
@@ -48,6 +51,13 @@ def kept(image: Image.Image, format: str, exif: Image.Exif) -> dict:
             # Pillow reads texts as Latin-1 and would write them as ASCII
             tags[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value
             tags.tagtype[tag] = image.tag_v2.tagtype[tag]
+        x = tags.get(282, tags.get(283))
+        resolution = x, tags.get(283, x)
+        for tag in RESOLUTION:
+            if tag in tags and not _is_resolution(*resolution, tags.get(296)):
+                del tags[tag]
+        if 282 in tags or 283 in tags:
+            tags[282], tags[283] = resolution
         return {"tiffinfo": tags}
     said = {name: image.info.get(name) for name in ("dpi", "comment", "xmp")}
     said["exif"] = image.info.get("exif") or (exif.tobytes() if exif else None)
@@ -66,12 +76,21 @@ def kept(image: Image.Image, format: str, exif: Image.Exif) -> dict:
 def left_out(tiff: Image.Image) -> list[str]:
     """The losses among the tags of a TIFF: those that are neither kept nor say how it is stored."""
     lost, losses = {*tiff.tag_v2} - _own_tags(tiff) - STORAGE_TAGS, []
+    x, y, unit = (tiff.tag_v2.get(tag) for tag in RESOLUTION)
+    if (x or y) is not None and not _is_resolution(x or y, y or x, unit):
+        losses.append("its resolution is damaged and left out")
     if lost & DIRECTORIES:
         losses.append("EXIF and GPS details of a TIFF are left out")
     if lost - DIRECTORIES:
         names = ", ".join(str(tag) for tag in sorted(lost - DIRECTORIES))
         losses.append(f"tags of a TIFF are left out: {names}")
     return losses
+
+
+def _is_resolution(x, y, unit) -> bool:
+    """Whether the tags are two positive numbers and, if there is a unit, one that TIFF knows."""
+    numbers = isinstance(x, Rational) and isinstance(y, Rational)
+    return numbers and 0 < x < inf and 0 < y < inf and unit in (None, 1, 2, 3)
 
 
 def _own_tags(tiff: Image.Image) -> set[int]:

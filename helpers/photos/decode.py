@@ -38,7 +38,10 @@ BAD_PROFILE = (ImageCms.PyCMSError, OSError, ValueError)  # what a damaged one r
 SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 SRGB_GAMMA = 0.45455
 TIFF_HEADS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
-TIFFS = "of a kind that can be read: save it as gray or RGB with 8 or 16 bits"
+TIFFS = (
+    "of a kind that can be read: save it as gray or RGB with 8 or 16 bits, little-endian, channels "
+    "interleaved, without alpha"
+)
 TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273
 
 
@@ -259,6 +262,7 @@ def srgb(image: Image.Image) -> Image.Image:
     else:
         alpha = None
         if image.has_transparency_data:
+            image = image.convert("LA") if image.mode == "La" else image
             image = image.convert("RGBA")
             alpha = image.getchannel("A")
         if image.mode not in ("L", "CMYK", "RGB"):
@@ -331,13 +335,24 @@ def transform(mode: str, profile: bytes) -> tuple[str, ImageCms.ImageCmsTransfor
         wanted = SPACES[own.profile.xcolor_space.strip()]
         if "CMYK" in (mode, wanted) and mode != wanted:
             return None
-        if "sRGB" in (own.profile.profile_description or ""):
-            return wanted, None
         exact = ImageCms.Flags.NOOPTIMIZE if wanted == "L" else 0
         srgb = ImageCms.createProfile("sRGB")
-        return wanted, ImageCms.buildTransform(own, srgb, wanted, "RGB", flags=exact)
+        made = ImageCms.buildTransform(own, srgb, wanted, "RGB", flags=exact)
+        return wanted, None if _changes_nothing(made, wanted) else made
     except (*BAD_PROFILE, KeyError):
         return None
+
+
+def _changes_nothing(made: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether a profile is sRGB, to the rounding of 8 bits. Its name may say otherwise."""
+    if mode == "CMYK":
+        return False
+    steps = np.linspace(0, 255, 8).round().astype(np.uint8)
+    before = Image.fromarray(np.stack(np.meshgrid(steps, steps, steps), -1).reshape(8, 64, 3))
+    before = before if mode == "RGB" else before.getchannel(0)
+    after = ImageCms.applyTransform(before, made)
+    apart = ImageChops.difference(after, before.convert("RGB"))
+    return max(high for _, high in apart.getextrema()) <= 1
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

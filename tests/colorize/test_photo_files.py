@@ -7,6 +7,7 @@ import zlib
 from functools import cache
 from xml.etree import ElementTree
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -14,8 +15,7 @@ from bad_photos import chunk
 from photo_samples import encoded, gray_profile, photo
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
-from helpers.colorize import coloring, photo_files
-from helpers.colorize.pixels import stored
+from helpers.colorize import coloring, photo_files, pixels
 from helpers.photos import decode
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif"}
@@ -89,6 +89,43 @@ def test_xmp_and_resolution_stay(tmp_path, format):
         assert again.info["dpi"] == pytest.approx((300, 300), abs=0.1)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("given", "expected", "lost"),
+    [
+        ({282: (300, 1), 283: (150, 1), 296: 2}, (300, 150, 2), False),
+        ({282: (300, 1), 296: 3}, (300, 300, 3), False),
+        ({282: (300, 0), 283: (300, 0), 296: 2}, None, True),
+        ({282: (0, 1), 283: (0, 1), 296: 2}, None, True),
+        ({282: (300, 1), 283: (300, 1), 296: 0}, None, True),
+        ({296: 3}, None, False),
+    ],
+)
+def test_the_resolution_of_a_tiff_stays_or_is_named_and_none_is_made_up(
+    tmp_path, kind, given, expected, lost
+):
+    path = tmp_path / "scan.tif"
+    types = {282: 5, 283: 5, 296: 3}
+    gray, absent = (RAMP // 257).astype(kind), {"resolution": (7, 7), "resolutionunit": 1}
+    tifffile.imwrite(path, gray, photometric="minisblack", **absent)
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        for tag, code in types.items():
+            found = file.pages[0].tags[tag]
+            if tag not in given:
+                data[found.offset : found.offset + 2] = struct.pack("<H", 65000 + tag)
+            elif code == 5:
+                data[found.valueoffset : found.valueoffset + 8] = struct.pack("<II", *given[tag])
+            else:
+                data[found.offset + 8 : found.offset + 10] = struct.pack("<H", given[tag])
+    path.write_bytes(data)
+    scan = photo_files.read(decode.opened(path))
+    assert lost == ("its resolution is damaged and left out" in scan.losses)
+    tags = rewritten(tmp_path, scan, tinted(scan.deep) if kind == np.uint16 else None).tag_v2
+    found = tags.get(282), tags.get(283), tags.get(296)
+    assert found == expected if expected else found[2] in (None, 1)
+
+
 def test_a_tiff_keeps_its_own_tags(tmp_path):
     tags = {270: "Grandmother's street", 315: "Anna", 282: 600.0, 283: 600.0, 296: 2}
     path = tmp_path / "scan.tif"
@@ -118,6 +155,27 @@ def test_a_profile_stays_and_colors_are_brought_back_to_it(tmp_path, mode):
     again = rewritten(tmp_path, scan)
     assert again.info["icc_profile"] == wide_profile()
     assert np.abs(np.asarray(again).astype(int) - stored).max() <= 3
+
+
+def linear_profile():
+    """Linear light with the primaries of sRGB, and its name."""
+    primaries = [0.64, 0.33, 1, 0.3, 0.6, 1, 0.15, 0.06, 1]
+    white = [0.3127, 0.329, 1]
+    made = imagecodecs.cms_profile("rgb", whitepoint=white, primaries=primaries, gamma=1.0)
+    names = (name.encode("utf-16-be") for name in ("RGB built-in", "sRGB, linear"))
+    return bytes(made).replace(*names)
+
+
+def test_a_profile_is_srgb_if_its_colors_are_whatever_its_name(tmp_path):
+    gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    scan = saved(tmp_path / "linear.png", Image.fromarray(gray), icc_profile=linear_profile())
+    light = gray / 255
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(scan.rgb[..., 0] - srgb * 255).max() <= 1
+    assert scan.losses == []  # a profile of color holds gray
+    again = rewritten(tmp_path, scan)
+    assert again.info["icc_profile"] == linear_profile()
+    assert np.abs(np.asarray(again)[8:, :, 1].astype(int) - gray[8:]).max() <= 1
 
 
 DAMAGED = gray_profile(1.0).replace(b"GRAY", b"\xebRAY")  # no letter of ASCII
@@ -186,17 +244,17 @@ TIFFS = {"little": {"byteorder": "<"}, "big": {"byteorder": ">"}, "rows": {"rows
 TIFFS |= {"tiles": {"tile": (16, 16)}, "packed": {"compression": "zlib"}}
 
 
-def deep_color(path, pixels, orientation=1, further=None, profile=None):
-    """Write an RGB or RGBA picture of 16 bits as a TIFF or a PNG, as the path says."""
-    height, width, channels = pixels.shape
+def deep_color(path, colors, orientation=1, further=None, profile=None):
+    """Write a picture of 16 bits (H x W x 2, 3 or 4) as a TIFF or a PNG, as the path says."""
+    height, width, channels = colors.shape
     if path.suffix == ".tif":
         options = {"photometric": "rgb", "extratags": [(274, "H", 1, orientation, True)]}
         options |= {"extrasamples": ["unassalpha"][: channels - 3], "iccprofile": profile}
-        tifffile.imwrite(path, pixels, **options, **TIFFS[path.stem])
+        tifffile.imwrite(path, colors, **options, **TIFFS[path.stem])
         return
     rows = np.zeros((height, 1 + 2 * channels * width), np.uint8)
-    rows[:, 1:] = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
-    kind = 2 if channels == 3 else 6
+    rows[:, 1:] = colors.astype(">u2").reshape(height, -1).view(np.uint8)
+    kind = {2: 4, 3: 2, 4: 6}[channels]
     parts = {b"IHDR": struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)}
     if profile:
         parts[b"iCCP"] = b"own\0\0" + zlib.compress(profile)
@@ -209,14 +267,14 @@ def deep_color(path, pixels, orientation=1, further=None, profile=None):
 @pytest.mark.parametrize("orientation", [1, 5, 6])
 @pytest.mark.parametrize("name", ["color.png", *(f"{kind}.tif" for kind in TIFFS)])
 def test_color_of_sixteen_bits_is_read_and_written_with_sixteen_bits(tmp_path, name, orientation):
-    pixels = np.random.default_rng(0).integers(0, 65536, (60, 80, 3), dtype=np.uint16)
-    deep_color(tmp_path / name, pixels, orientation)
+    colors = np.random.default_rng(0).integers(0, 65536, (60, 80, 3), dtype=np.uint16)
+    deep_color(tmp_path / name, colors, orientation)
     scan = photo_files.read(decode.opened(tmp_path / name))
-    assert np.array_equal(stored(scan.deep, orientation), pixels)
+    assert np.array_equal(pixels.stored(scan.deep, orientation), colors)
     assert np.abs(scan.rgb - scan.deep / 257).max() <= 0.51 and scan.losses == []
     rewritten(tmp_path, scan, scan.deep)
     read = png_pixels if name == "color.png" else tifffile.imread
-    assert np.array_equal(read(tmp_path / "written"), pixels)
+    assert np.array_equal(read(tmp_path / "written"), colors)
 
 
 @pytest.mark.parametrize("name", ["color.png", "little.tif", "big.tif"])
@@ -266,7 +324,27 @@ def test_sixteen_bits_stay_beside_an_alpha_channel_that_is_opaque_all_over(tmp_p
     colors[5, 5, 3] = 0
     deep_color(tmp_path / name, colors)
     scan = photo_files.read(decode.opened(tmp_path / name))
-    assert scan.deep is None and scan.losses == [DEEP_LOSS, "transparent parts became white"]
+    assert scan.deep is None and scan.losses == ["transparent parts became white", DEEP_LOSS]
+
+
+def test_sixteen_bits_of_gray_stay_beside_an_alpha_channel(tmp_path):
+    deep_color(tmp_path / "gray.png", np.dstack([RAMP, np.full_like(RAMP, 65535)]))
+    scan = photo_files.read(decode.opened(tmp_path / "gray.png"))
+    assert np.array_equal(scan.deep, RAMP) and scan.losses == []
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("orientation", [2, 6])
+def test_a_tiff_with_an_alpha_channel_keeps_its_orientation(tmp_path, kind, orientation):
+    colors = np.random.default_rng(0).integers(0, 256, (60, 80, 4)).astype(kind)
+    colors[..., 3] = np.iinfo(kind).max
+    deep_color(tmp_path / "little.tif", colors, orientation)
+    scan = photo_files.read(decode.opened(tmp_path / "little.tif"))
+    picture = scan.rgb if kind == np.uint8 else scan.deep
+    assert np.array_equal(pixels.stored(picture, orientation), colors[..., :3])
+    again = rewritten(tmp_path, scan, picture)
+    assert again.getexif()[274] == orientation
+    assert np.array_equal(tifffile.imread(tmp_path / "written"), colors[..., :3])
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
@@ -277,14 +355,21 @@ def test_sixteen_bits_are_written_whole_from_many_strips(tmp_path, format):
     assert np.array_equal(pixels, tinted(gray))
 
 
-def test_where_sixteen_bits_cannot_be_kept_the_loss_is_told(tmp_path):
+def test_sixteen_bits_of_channels_one_after_another_are_kept(tmp_path):
     planes, planar = tinted(RAMP).transpose(2, 0, 1), tmp_path / "planar.tif"
     tifffile.imwrite(planar, planes, photometric="rgb", planarconfig="separate", compression="zlib")
     scan = photo_files.read(decode.opened(planar))
-    assert scan.losses == [DEEP_LOSS] and scan.deep is None
-    assert np.array_equal(scan.rgb, tinted(RAMP) // 256)
-    deep_color(tmp_path / "clear.png", tinted(RAMP), further={b"tRNS": bytes(6)})
-    assert DEEP_LOSS in photo_files.read(decode.opened(tmp_path / "clear.png")).losses
+    assert np.array_equal(scan.deep, tinted(RAMP)) and scan.losses == []
+
+
+@pytest.mark.parametrize("chunks", [{b"tRNS": bytes(6)}, {}])
+def test_where_sixteen_bits_cannot_be_kept_the_loss_is_told(tmp_path, monkeypatch, chunks):
+    if not chunks:
+        monkeypatch.setattr(pixels, "MAX_DEEP_COLOR", 4799)  # of 4800
+    deep_color(tmp_path / "photo.png", tinted(RAMP), further=chunks)
+    scan = photo_files.read(decode.opened(tmp_path / "photo.png"))
+    assert DEEP_LOSS in scan.losses and scan.deep is None
+    assert np.abs(scan.rgb - tinted(RAMP) / 257).max() <= 1
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
