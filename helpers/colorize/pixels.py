@@ -5,6 +5,7 @@ and PNG and TIFF are written here, in strips.
 """
 
 import io
+import logging
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ BACK = {
     7: lambda rgb: np.rot90(rgb, 2).swapaxes(0, 1),
     8: lambda rgb: np.rot90(rgb, 3),
 }
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else it prints to the terminal
 READ = 2**20  # pixels that are converted at a time
 MAX_DEEP_COLOR = 40_000_000  # pixels: beside Pillow's picture they take half a gigabyte
 DEEP_MODES = {"RGB", "RGBA", "RGBX", "LA"}  # Pillow's, of color and of gray beside alpha
@@ -88,8 +90,11 @@ def deep(image: Image.Image, file: bytes | None, orientation: int) -> np.ndarray
     else:
         if image.mode not in DEEP_MODES or image.width * image.height > MAX_DEEP_COLOR:
             return None
-        image.load()  # it says whether the file is damaged
-        values = _decoded(image, file)
+        image.load()  # Pillow alone decides whether a photo is damaged
+        try:
+            values = _decoded(image, file)
+        except Exception:  # more strict than Pillow, as with a wrong checksum
+            return None
         values = _upright_values(values, orientation)
         if power := decode.gamma(image):
             _in_strips(values, decode.levels(65535, power, 65535).__getitem__)
@@ -99,11 +104,14 @@ def deep(image: Image.Image, file: bytes | None, orientation: int) -> np.ndarray
 
 
 def _decoded(image: Image.Image, file: bytes) -> np.ndarray:
-    """The values of a PNG or TIFF as they are stored: H x W x C."""
+    """The values of a PNG or TIFF as they are stored: H x W x C, uint16."""
     if image.format == "PNG":
         return imagecodecs.png_decode(file)
     with tifffile.TiffFile(io.BytesIO(file)) as tiff:
         page = tiff.pages[image.tell()]
+        pixels = page.size // page.samplesperpixel
+        if page.dtype != np.uint16 or pixels != image.width * image.height:
+            raise ValueError("read otherwise than by Pillow")
         values = page.asarray(maxworkers=1)
         return np.moveaxis(values, 0, -1) if page.planarconfig == 2 else values
 

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import math
 import os
 import warnings
 import zlib
@@ -38,6 +39,7 @@ BAD_PROFILE = (ImageCms.PyCMSError, OSError, ValueError)  # what a damaged one r
 SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 SRGB_GAMMA = 0.45455
 TIFF_HEADS = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
+LARGE_TILE = 2**22  # pixels
 TIFFS = (
     "of a kind that can be read: save it as gray or RGB with 8 or 16 bits, little-endian, channels "
     "interleaved, without alpha"
@@ -203,6 +205,11 @@ def _check_samples(tiff: Image.Image) -> None:
         raise BadPhotoError(f"a TIFF with channels one after another, not {TIFFS}")
     if {*tag(339, (1,))} != {1} or bits > 16:
         raise BadPhotoError(f"a TIFF with {bits}-bit, signed or floating-point values, not {TIFFS}")
+    tile = tag(322, 1), tag(323, 1)  # libtiff takes memory for a whole one, whatever it says
+    if not all(isinstance(side, int) for side in tile) or math.prod(tile) > max(
+        LARGE_TILE, 4 * tiff.width * tiff.height
+    ):
+        raise BadPhotoError("a TIFF whose tiles are far larger than the photo")
     if tiff.mode == "I;16":
         black, white = (2**bits - 1, 0) if tag(262) == 0 else (0, 2**bits - 1)
         tiff.info["black and white"] = black, white

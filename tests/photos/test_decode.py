@@ -83,6 +83,20 @@ def test_the_gamma_of_srgb_or_beside_srgb_changes_nothing(chunks):
     assert apart(pixels(as_png(Image.fromarray(GRAYS), *chunks)), GRAYS) == 0
 
 
+def test_a_small_tiff_with_huge_tiles_is_refused_before_they_take_memory():
+    buffer = io.BytesIO()
+    picture = np.zeros((40, 50, 3), np.uint16)
+    tifffile.imwrite(buffer, picture, photometric="rgb", tile=(16, 16), compression="zlib")
+    data = bytearray(buffer.getvalue())
+    decode.upright_rgb(decode.opened(bytes(data)))
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        sides = [file.pages[0].tags[tag] for tag in (322, 323)]
+    for side in sides:
+        data[side.offset + 8 : side.offset + 10] = struct.pack("<H", 16_000)
+    with pytest.raises(decode.BadPhotoError, match="tiles"):
+        decode.opened(bytes(data))
+
+
 @pytest.mark.parametrize(("code", "says"), [((9, 16), "PQ"), ((9, 18), "HLG"), ((12, 13), "12/13")])
 def test_png_colors_of_another_encoding_are_refused_by_name(code, says):
     data = as_png(photo(1), chunk(b"cICP", bytes([*code, 0, 1])))
