@@ -54,8 +54,36 @@ class Profile:
 
 TINY, SMALL, LARGE = (8, 16, 32, 48), (16, 32, 48, 96), (32, 48, 64, 128)
 PROFILES = {
-    "quick": Profile("quick", 600, False, 1, 375, 30, 12, 4, 5, 160, SMALL, 30, TINY),
-    "full": Profile("full", 6000, True, 3, 375, 375, 60, 20, 15, 400, LARGE, 120, SMALL),
+    "quick": Profile(
+        name="quick",
+        images=600,
+        folds=False,
+        head_seeds=1,
+        published_batches=375,
+        study_batches=30,
+        epochs=12,
+        patience=4,
+        timing_repeats=5,
+        unet_batches=160,
+        unet_widths=SMALL,
+        unet_study_batches=30,
+        unet_study_widths=TINY,
+    ),
+    "full": Profile(
+        name="full",
+        images=6000,
+        folds=True,
+        head_seeds=3,
+        published_batches=375,
+        study_batches=375,
+        epochs=60,
+        patience=20,
+        timing_repeats=15,
+        unet_batches=400,
+        unet_widths=LARGE,
+        unet_study_batches=120,
+        unet_study_widths=SMALL,
+    ),
 }
 
 

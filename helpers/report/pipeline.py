@@ -29,7 +29,6 @@ from . import options as opts
 
 FOLDERS = ("data", "extra", "elsewhere")  # options that may name one
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-SIDE_BY_SIDE = True
 LANES = (("03_training", "04_evaluation"), ("02_model", "05_explorations"))
 ALONE = "00_try_it"  # no other chapter uses what it makes
 
@@ -90,7 +89,7 @@ def run(options, folder: Path) -> Path:
             print(f"{chapter.label}: nothing changed", flush=True)
     if due:
         _check_page_can_be_built()
-    beside = SIDE_BY_SIDE and options.profile == "quick" and options.device == "cpu"
+    beside = options.profile == "quick" and options.device == "cpu"
     execute([chapters[name] for name in due], folder, keys, beside)
     made = [
         place / name for place in (folder, paths.BUILD) for name in ("report.html", "results.json")

@@ -107,10 +107,10 @@ def vary(
     """Augmentation: the same photos mirrored, cropped (to 0.6 or more a side) and relit.
 
     lightness: B x 1 x H x W, 0..255. ab: B x C x h x w in any unit; it moves with the crop and
-    keeps its values. "none" returns what was given, "mirror" flips every other photo, "all" also
-    crops and changes gamma, contrast, offset and grain. size: height and width of the lightness
-    that is returned, where they differ; ab keeps its proportion. Random numbers are PyTorch's
-    global ones.
+    keeps its values. "none" returns what was given, "mirror" flips each photo with probability
+    0.5, "all" also crops and changes gamma, contrast, offset and grain. size: height and width of
+    the lightness that is returned, where they differ; ab keeps its proportion. Random numbers are
+    PyTorch's global ones.
     """
     count = len(lightness)
     size = size or tuple(lightness.shape[-2:])
