@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from ..photos import decode, pool, sources
-from . import judged, photo_files, pixels, upright
+from . import judged, photo_files, upright
 from .coloring import Colorizer, Painted
+from .photo_files import pixels
 
 ROOM = 50_000_000  # pixels in memory at a time, over all photos; a larger photo is done alone
 SIDE_BY_SIDE = 1600  # pixels: the longer side of each half of a comparison, and of a map
@@ -126,7 +127,7 @@ def color_photo(
 
 def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer, check: bool) -> Done:
     kind = judged.kind(scan.rgb)
-    picture = scan.rgb if scan.deep is None else scan.deep
+    picture = scan.picture
     chroma, bits, unsure = colorizer.predict(picture)
     small = judged.shrunk(scan.rgb, SIDE_BY_SIDE)
     inside = _scaled(colorizer.inside(picture), picture, small)

@@ -95,7 +95,7 @@ def study(
         replace(recipe, seed=run.seed),
         Photos.of(prepared, "train"),
         path=run.folder / "checkpoints" / f"study-{name}-seed{run.seed}.pt",
-        device=devices.asked(),
+        device=devices.requested(),
         label=name,
         build=build,
         log=log,

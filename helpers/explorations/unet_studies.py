@@ -64,7 +64,7 @@ class Base:
         photos = photos or self.photos
         file = f"unet-{name}-seed{recipe.seed}".replace(" ", "-").replace(",", "")
         path = self.run.folder / "checkpoints" / f"{file}.pt"
-        about = {"path": path, "device": devices.asked(), "label": name}
+        about = {"path": path, "device": devices.requested(), "label": name}
         return fit(recipe, photos.train, extra=photos.extra, **about)
 
     @property

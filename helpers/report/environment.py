@@ -1,6 +1,5 @@
 """Describes the machine and versions of a run, and joins the parts of its results."""
 
-import os
 import platform
 import re
 import subprocess
@@ -19,9 +18,9 @@ def described() -> dict:
     """Versions, hardware, threads and commit, which can explain a difference in numbers."""
     import torch
 
-    from ..model.predict import usable_device
+    from ..training import devices
 
-    device = usable_device(os.environ.get(paths.DEVICE) or "cpu").type
+    device = devices.requested().type
     return {
         "commit": commit(),
         "repository": repository(),

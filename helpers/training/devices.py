@@ -24,7 +24,7 @@ from .. import paths
 from ..model.predict import usable_device
 
 
-def asked() -> torch.device:
+def requested() -> torch.device:
     """The device on which notebooks train: the CPU, unless ./run_all.sh was given another."""
     return usable_device(os.environ.get(paths.DEVICE) or "cpu")
 

@@ -56,7 +56,7 @@ def _headline(run: Run, prepared, recipe: Recipe, validation, name: str, changes
     named = "-".join([name, *different, f"seed{recipe.seed}"])
     train, path = Photos.of(prepared, "train"), run.folder / "checkpoints" / f"{named}.pt"
     recipe, label = replace(recipe, **changed), ", ".join([name, *different, f"seed {recipe.seed}"])
-    return fit(recipe, train, validation, path=path, device=devices.asked(), label=label)
+    return fit(recipe, train, validation, path=path, device=devices.requested(), label=label)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _street_unet(run: Run, prepared: PreparedSet, seed: int) -> tuple[Groups, Re
     kept = run.folder / "checkpoints" / f"{name}.pt"
     photos, label = groups(prepared), f"street_unet, seed {seed}"
     return photos, recipe, fit(
-        recipe, photos.train, photos.validation, photos.extra, kept, devices.asked(), label
+        recipe, photos.train, photos.validation, photos.extra, kept, devices.requested(), label
     )  # fmt: skip
 
 

@@ -161,7 +161,7 @@ class TrainingPanel(ipywidgets.VBox):
     def _train(self, recipe: Recipe, gray: float) -> None:
         log = {"curve": self.curve}
         try:
-            self.fitted = training.fit(recipe, self.photos, device=devices.asked(), log=log)
+            self.fitted = training.fit(recipe, self.photos, device=devices.requested(), log=log)
             end = "Finished"
         except KeyboardInterrupt:
             end = "Stopped"

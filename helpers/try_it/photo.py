@@ -64,6 +64,5 @@ def save(photo: Photo, colorizer: Colorizer, folder: Path) -> Path:
     target = folder / photo.name
     if photo.path and identities([target]) & identities([photo.path]):
         raise photo_files.WriteError("would replace the original: move it to another folder")
-    pixels = photo.scan.rgb if photo.scan.deep is None else photo.scan.deep
-    photo_files.write(target, colorizer.colorize(pixels), photo.scan)
+    photo_files.write(target, colorizer.colorize(photo.scan.picture), photo.scan)
     return target

@@ -15,7 +15,8 @@ from bad_photos import chunk
 from photo_samples import encoded, gray_profile, photo
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, TiffImagePlugin
 
-from helpers.colorize import coloring, photo_files, pixels
+from helpers.colorize import coloring, photo_files
+from helpers.colorize.photo_files import pixels
 from helpers.photos import decode
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "TIFF": "tif"}

@@ -26,9 +26,9 @@ def test_the_best_device_is_found_and_a_missing_one_refused(monkeypatch):
 
 def test_notebooks_train_on_the_cpu_unless_another_device_was_asked_for(monkeypatch):
     monkeypatch.delenv(paths.DEVICE, raising=False)
-    assert devices.asked() == torch.device("cpu")
+    assert devices.requested() == torch.device("cpu")
     monkeypatch.setenv(paths.DEVICE, "meta")
-    assert devices.asked() == torch.device("meta")
+    assert devices.requested() == torch.device("meta")
 
 
 @pytest.mark.parametrize("rows", [None, np.array([7, 2, 8, 2])])

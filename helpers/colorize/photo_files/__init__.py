@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .. import paths
-from ..photos import decode
-from ..photos.decode import ORIENTATION
+from ... import paths
+from ...photos import decode
+from ...photos.decode import ORIENTATION
+from ..coloring import Painted
 from . import pixels, side_data
-from .coloring import Painted
 
 OPTIONS = {
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
@@ -38,10 +38,15 @@ class Scan:
     format: str  # JPEG, PNG, WEBP or TIFF
     orientation: int
     profile: bytes | None  # ICC profile for the file to write
-    said: dict  # its side data, as options for Pillow's writer of this format
+    metadata: dict  # its side data, as options for Pillow's writer of this format
     losses: list[str] = field(default_factory=list)
     mark: str | None = None  # see `mark_of`
     deep: np.ndarray | None = None  # H x W [x 3], uint16, sRGB, upright: a PNG or TIFF of 16 bits
+
+    @property
+    def picture(self) -> np.ndarray:
+        """The pixels with all the bits that are kept."""
+        return self.rgb if self.deep is None else self.deep
 
 
 def mark_of(weights: Path) -> str:
@@ -70,26 +75,27 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
             losses.append("its color profile cannot hold these colors, so they are written as sRGB")
             profile = pixels.SRGB
     turned = orientation = exif.get(ORIENTATION, 1)
-    said = side_data.kept(image, format, exif)
-    losses += _losses(image) + side_data.drop_claims(said, format)
-    if format == "JPEG" and len(said.get("exif", b"")) > side_data.LONGEST_EXIF:
+    metadata = side_data.kept(image, format, exif)
+    losses += _losses(image) + side_data.drop_claims(metadata, format)
+    if format == "JPEG" and len(metadata.get("exif", b"")) > side_data.LONGEST_EXIF:
         losses.append("its EXIF is too long for a JPEG and left out")
-        del said["exif"]
+        del metadata["exif"]
         orientation = 1
     if mark:
-        missing = side_data.add_mark(said, format, mark)
+        missing = side_data.add_mark(metadata, format, mark)
         losses += [
             f"its {name} cannot hold the mark that colors were predicted" for name in missing
         ]
-    if format == "PNG" and "xmp" in said:  # Pillow writes it as a text
-        text = said.pop("xmp").decode("utf-8", "replace")
-        said["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
+    if format == "PNG" and "xmp" in metadata:  # Pillow writes it as a text
+        text = metadata.pop("xmp").decode("utf-8", "replace")
+        metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
     deep = pixels.deep(image, file, turned) if was_deep else None
+    del file  # to have its memory back
     if was_deep and deep is None:
         losses.append("16 bits a channel were read, 8 are written")
     turned = 1 if format == "TIFF" else turned  # Pillow turns a TIFF itself
     rgb = pixels.upright(image, turned) if deep is None else pixels.eight_bits(deep)
-    return Scan(rgb, format, orientation, profile, said, losses, mark, deep)
+    return Scan(rgb, format, orientation, profile, metadata, losses, mark, deep)
 
 
 def write(path: Path, rgb: np.ndarray, scan: Scan) -> None:
@@ -105,12 +111,12 @@ def write_stored(path: Path, rows: np.ndarray | Painted, scan: Scan) -> None:
     """Like `write`, for a picture as the file stores it (`stored`), which is read in strips."""
     if scan.format in ("PNG", "TIFF"):
         file = pixels.png if scan.format == "PNG" else pixels.tiff
-        _store(path, file(rows, scan.profile, scan.said))
+        _store(path, file(rows, scan.profile, scan.metadata))
         return
     image = Image.new("RGB", rows.shape[1::-1])
     for first, strip in pixels.in_profile(rows, scan.profile):
         image.paste(Image.fromarray(strip), (0, first))
-    options = OPTIONS[scan.format] | scan.said
+    options = OPTIONS[scan.format] | scan.metadata
     if scan.profile:
         options["icc_profile"] = scan.profile
     _store(path, pixels.encoded(image, format=scan.format, **options))
@@ -118,10 +124,10 @@ def write_stored(path: Path, rows: np.ndarray | Painted, scan: Scan) -> None:
 
 def write_picture(path: Path, picture: np.ndarray, mark: str | None = None) -> None:
     """Write a picture (H x W or H x W x 3, uint8) in the format of its name. Raises WriteError."""
-    format, said = Image.registered_extensions()[path.suffix], {}
+    format, metadata = Image.registered_extensions()[path.suffix], {}
     if mark:
-        side_data.add_mark(said, format, mark)
-    file = pixels.encoded(Image.fromarray(picture), format=format, quality=92, **said)
+        side_data.add_mark(metadata, format, mark)
+    file = pixels.encoded(Image.fromarray(picture), format=format, quality=92, **metadata)
     _store(path, file)
 
 

@@ -16,9 +16,9 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
-from ..photos import decode
-from . import recolor
-from .coloring import Painted, strips
+from ...photos import decode
+from .. import recolor
+from ..coloring import Painted, strips
 from .side_data import TIFF_TAGS
 
 # What turns the array of an upright photo back to its EXIF orientation, without a copy.
@@ -229,15 +229,15 @@ def encoded(image: Image.Image, **options) -> memoryview:
     return buffer.getbuffer()
 
 
-def png(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -> memoryview:
+def png(pixels: np.ndarray | Painted, profile: bytes | None, metadata: dict) -> memoryview:
     """A PNG of 8 or 16 bits: the side data that Pillow writes, around rows compressed here.
 
-    Pillow needs the whole picture in memory. said: see `side_data.kept`.
+    Pillow needs the whole picture in memory. metadata: see `side_data.kept`.
     """
     height, width = pixels.shape[:2]
     plain, side = (
         encoded(Image.new("RGB", (1, 1)), format="PNG", **given).tobytes()
-        for given in ({}, said | ({"icc_profile": profile} if profile else {}))
+        for given in ({}, metadata | ({"icc_profile": profile} if profile else {}))
     )
     black_pixel = plain[33:-12]  # between the 33 bytes with the size and the 12 at the end
     before, _, behind = side[33:].partition(black_pixel)
@@ -258,12 +258,12 @@ def png(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -> memo
     return file.getbuffer()
 
 
-def tiff(pixels: np.ndarray | Painted, profile: bytes | None, said: dict) -> memoryview:
+def tiff(pixels: np.ndarray | Painted, profile: bytes | None, metadata: dict) -> memoryview:
     """A TIFF of 8 or 16 bits: the tags that Pillow writes, around rows compressed here.
 
-    Pillow needs the whole picture in memory. said: see `side_data.kept`.
+    Pillow needs the whole picture in memory. metadata: see `side_data.kept`.
     """
-    tags = said["tiffinfo"]
+    tags = metadata["tiffinfo"]
     head = encoded(Image.new("RGB", (1, 1)), format="TIFF", tiffinfo=tags).tobytes()
     with tifffile.TiffFile(io.BytesIO(head)) as file:  # the tags as Pillow writes them
         found = [tag for tag in file.pages[0].tags if tag.code in {*TIFF_TAGS} - {282, 283, 296}]

@@ -59,18 +59,19 @@ def kept(image: Image.Image, format: str, exif: Image.Exif) -> dict:
         if 282 in tags or 283 in tags:
             tags[282], tags[283] = resolution
         return {"tiffinfo": tags}
-    said = {name: image.info.get(name) for name in ("dpi", "comment", "xmp")}
-    said["exif"] = image.info.get("exif") or (exif.tobytes() if exif else None)
-    if said["exif"]:
-        said["exif"] = _without_thumbnail(said["exif"])
+    metadata = {name: image.info.get(name) for name in ("dpi", "comment", "xmp")}
+    metadata["exif"] = image.info.get("exif") or (exif.tobytes() if exif else None)
+    if metadata["exif"]:
+        metadata["exif"] = _without_thumbnail(metadata["exif"])
     if image.info.get("lossless"):
-        said |= {"lossless": True, "quality": 50}  # here the effort; 95 takes three times as long
+        # The quality is here the effort; 95 takes three times as long.
+        metadata |= {"lossless": True, "quality": 50}
     if format == "PNG":
-        said["pnginfo"] = PngImagePlugin.PngInfo()
+        metadata["pnginfo"] = PngImagePlugin.PngInfo()
         for name, text in getattr(image, "text", {}).items():
             if name != "XML:com.adobe.xmp":
-                said["pnginfo"].add_itxt(name, text)
-    return {name: value for name, value in said.items() if value}
+                metadata["pnginfo"].add_itxt(name, text)
+    return {name: value for name, value in metadata.items() if value}
 
 
 def left_out(tiff: Image.Image) -> list[str]:
@@ -98,9 +99,9 @@ def _own_tags(tiff: Image.Image) -> set[int]:
     return {tag for tag in tiff.tag_v2 if kinds[tag] in TIFF_TAGS.get(tag, ())}
 
 
-def drop_claims(said: dict, format: str) -> list[str]:
+def drop_claims(metadata: dict, format: str) -> list[str]:
     """Remove from XMP what it says of parts that the new file lacks. Returns the losses."""
-    holder, name = (said["tiffinfo"], XMP) if format == "TIFF" else (said, "xmp")
+    holder, name = (metadata["tiffinfo"], XMP) if format == "TIFF" else (metadata, "xmp")
     own, losses = holder.get(name), []
     if not isinstance(own, bytes):
         return []
@@ -164,25 +165,25 @@ def _without_thumbnail(exif: bytes) -> bytes:
     return exif if end + 4 > len(exif) else exif[:end] + bytes(4) + exif[end + 4 :]
 
 
-def add_mark(said: dict, format: str, mark: str) -> list[str]:
+def add_mark(metadata: dict, format: str, mark: str) -> list[str]:
     """Put a mark into options for Pillow's writer, beside what the photo says itself.
 
     Returns the parts that cannot hold it: a full segment of a JPEG, XMP in another encoding.
     """
     if format == "TIFF":
-        tags = said["tiffinfo"]
+        tags = metadata["tiffinfo"]
         tags[SOFTWARE] = _joined(tags.get(SOFTWARE), mark)
         tags[XMP] = xmp = _with_source_type(tags.get(XMP, NEW_XMP))
         return [] if isinstance(xmp, bytes) and SOURCE in xmp else ["XMP"]
-    own = said.get("exif", b"")
+    own = metadata.get("exif", b"")
     exif = _with_software(own if len(own) > 14 else Image.Exif().tobytes(), mark)  # 14: its head
-    xmp = _with_source_type(said.get("xmp", NEW_XMP))
+    xmp = _with_source_type(metadata.get("xmp", NEW_XMP))
     missing = [] if SOURCE in xmp else ["XMP"]
     for name, part, longest in (("EXIF", exif, LONGEST_EXIF), ("XMP", xmp, LONGEST_XMP)):
         if format == "JPEG" and len(part) > longest:
             missing.append(name)
         else:
-            said[name.lower()] = part
+            metadata[name.lower()] = part
     return missing
 
 
