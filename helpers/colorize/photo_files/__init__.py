@@ -63,8 +63,8 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     """
     format = "JPEG" if image.format == "MPO" else image.format
     # Before EXIF, for which Pillow decodes some photos.
-    was_deep = pixels.is_deep(image)
-    file = image.fp.getvalue() if was_deep and not image.mode.startswith("I") else None
+    was_deep, source = pixels.is_deep(image), image.fp
+    file = source.getvalue() if was_deep and not image.mode.startswith("I") else None
     exif = decode.exif(image)
     profile, losses = image.info.get("icc_profile"), [*image.info.get("lost", [])]
     if profile:
@@ -89,8 +89,10 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     if format == "PNG" and "xmp" in metadata:  # Pillow writes it as a text
         text = metadata.pop("xmp").decode("utf-8", "replace")
         metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", text)
+    image.load()
+    source.close()  # here and below: to have its memory back
     deep = pixels.deep(image, file, turned) if was_deep else None
-    del file  # to have its memory back
+    del file
     if was_deep and deep is None:
         losses.append("16 bits a channel were read, 8 are written")
     turned = 1 if format == "TIFF" else turned  # Pillow turns a TIFF itself

@@ -199,8 +199,6 @@ def _channel(strip: Image.Image, gray: bool) -> np.ndarray:
 def _filled(image: Image.Image, orientation: int, channels: tuple, dtype, change) -> np.ndarray:
     """An upright array, filled in strips with `change(strip)`: a whole copy takes memory."""
     image.load()
-    if getattr(image, "fp", None):
-        image.fp.close()  # to have the memory of the file back
     width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
     array = np.empty((height, width, *channels), dtype)
     rows = stored(array, orientation)
