@@ -98,15 +98,16 @@ class Colorizer:
             known = {full: short for short, full in MODELS.items()}
             names = ", ".join(known.get(name, name) for name in points)
             raise ValueError(f"no model {model!r} in {weights}: take one of {names}")
-        point, cautious = (
-            replace(
-                found,
-                temperature=temperature or found.temperature,
-                gain=found.gain * chroma_gain,
+
+        def adjusted(point: OperatingPoint) -> OperatingPoint:
+            return replace(
+                point,
+                temperature=temperature or point.temperature,
+                gain=point.gain * chroma_gain,
             )
-            for found in (point, points.get(MODELS["accurate"], replace(point, rebalance=0.0)))
-        )
-        return cls(network, point, place, cautious)
+
+        accurate = points.get(MODELS["accurate"])
+        return cls(network, adjusted(point), place, accurate and adjusted(accurate))
 
     def colorize(self, picture: np.ndarray | Image.Image) -> np.ndarray:
         """Return the picture in color: H x W x 3, sRGB.

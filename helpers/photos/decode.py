@@ -1,6 +1,7 @@
 """Reads photo files into upright 8-bit sRGB, and says why a file cannot be read."""
 
 import errno
+import functools
 import hashlib
 import io
 import math
@@ -342,22 +343,26 @@ def transform(mode: str, profile: bytes) -> tuple[str, ImageCms.ImageCmsTransfor
         wanted = SPACES[own.profile.xcolor_space.strip()]
         if "CMYK" in (mode, wanted) and mode != wanted:
             return None
-        exact = ImageCms.Flags.NOOPTIMIZE if wanted == "L" else 0
-        srgb = ImageCms.createProfile("sRGB")
-        made = ImageCms.buildTransform(own, srgb, wanted, "RGB", flags=exact)
-        return wanted, None if _changes_nothing(made, wanted) else made
+        if wanted != "CMYK" and _is_srgb(profile, wanted):
+            return wanted, None
+        return wanted, _built(profile, wanted)
     except (*BAD_PROFILE, KeyError):
         return None
 
 
-def _changes_nothing(made: ImageCms.ImageCmsTransform, mode: str) -> bool:
+def _built(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+    exact = ImageCms.Flags.NOOPTIMIZE if mode == "L" else 0
+    own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    return ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), mode, "RGB", flags=exact)
+
+
+@functools.lru_cache(maxsize=16)  # it is asked for each strip of a photo
+def _is_srgb(profile: bytes, mode: str) -> bool:
     """Whether a profile is sRGB, to the rounding of 8 bits. Its name may say otherwise."""
-    if mode == "CMYK":
-        return False
     steps = np.linspace(0, 255, 8).round().astype(np.uint8)
     before = Image.fromarray(np.stack(np.meshgrid(steps, steps, steps), -1).reshape(8, 64, 3))
     before = before if mode == "RGB" else before.getchannel(0)
-    after = ImageCms.applyTransform(before, made)
+    after = ImageCms.applyTransform(before, _built(profile, mode))
     apart = ImageChops.difference(after, before.convert("RGB"))
     return max(high for _, high in apart.getextrema()) <= 1
 

@@ -95,7 +95,6 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
     del file
     if was_deep and deep is None:
         losses.append("16 bits a channel were read, 8 are written")
-    turned = 1 if format == "TIFF" else turned  # Pillow turns a TIFF itself
     rgb = pixels.upright(image, turned) if deep is None else pixels.eight_bits(deep)
     return Scan(rgb, format, orientation, profile, metadata, losses, mark, deep)
 

@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from ...photos import decode
 from .. import recolor
 from ..coloring import Painted, strips
-from .side_data import TIFF_TAGS
+from .side_data import RESOLUTION, TIFF_TAGS
 
 # What turns the array of an upright photo back to its EXIF orientation, without a copy.
 BACK = {
@@ -50,13 +50,19 @@ def stored(picture: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def upright(image: Image.Image, orientation: int) -> np.ndarray:
-    """sRGB (H x W x 3, uint8) of an opened picture, upright; of gray, a view of one channel."""
+    """sRGB (H x W x 3, uint8) of a decoded picture, upright; of gray, a view of one channel."""
     profile = image.info.get("icc_profile")
+    orientation = _still_to_turn(image, orientation)
     space, change = (decode.transform(image.mode, profile) if profile else None) or (None, None)
     one = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
     if change and (space == "L") != one:  # strips might differ in whether they are gray
         return _filled(decode.srgb(image), orientation, (3,), np.uint8, np.asarray)
     return _gray_or_color(image, orientation, decode.srgb, one)
+
+
+def _still_to_turn(image: Image.Image, orientation: int) -> int:
+    """The orientation of a picture that Pillow decoded: it turns a TIFF itself."""
+    return 1 if image.format == "TIFF" else orientation
 
 
 def is_deep(image: Image.Image) -> bool:
@@ -77,23 +83,22 @@ def is_clear(image: Image.Image) -> bool:
 def deep(image: Image.Image, file: bytes | None, orientation: int) -> np.ndarray | None:
     """sRGB of 16 bits (H x W, or H x W x 3 if there is color; uint16), upright.
 
-    image: for which `is_deep` held; it is closed. file: what it was opened from, if it is not of
-    one channel. None, and still open, where 16 bits are not kept: parts are transparent, or color
-    has more than MAX_DEEP_COLOR pixels. Raises what Pillow raises if the file is damaged.
+    image: for which `is_deep` held, decoded since, so that Pillow alone decides what is damaged; it
+    is closed. file: what it was opened from, if it is not of one channel. None, and still open,
+    where 16 bits are not kept: parts are transparent, color has more than MAX_DEEP_COLOR pixels, or
+    the library that reads it is more strict than Pillow, as with a wrong checksum.
     """
     if image.format not in ("PNG", "TIFF") or "transparency" in image.info or is_clear(image):
         return None
     if image.mode.startswith("I"):
-        turned = 1 if image.format == "TIFF" else orientation  # Pillow turns a TIFF itself
-        change = partial(decode.gray, most=65535)
+        turned, change = _still_to_turn(image, orientation), partial(decode.gray, most=65535)
         values = _filled(image, turned, (), np.uint16, change)
     else:
         if image.mode not in DEEP_MODES or image.width * image.height > MAX_DEEP_COLOR:
             return None
-        image.load()  # Pillow alone decides whether a photo is damaged
         try:
             values = _decoded(image, file)
-        except Exception:  # more strict than Pillow, as with a wrong checksum
+        except Exception:
             return None
         values = _upright_values(values, orientation)
         if power := decode.gamma(image):
@@ -198,7 +203,6 @@ def _channel(strip: Image.Image, gray: bool) -> np.ndarray:
 
 def _filled(image: Image.Image, orientation: int, channels: tuple, dtype, change) -> np.ndarray:
     """An upright array, filled in strips with `change(strip)`: a whole copy takes memory."""
-    image.load()
     width, height = image.size[::-1] if orientation in (5, 6, 7, 8) else image.size
     array = np.empty((height, width, *channels), dtype)
     rows = stored(array, orientation)
@@ -264,7 +268,7 @@ def tiff(pixels: np.ndarray | Painted, profile: bytes | None, metadata: dict) ->
     tags = metadata["tiffinfo"]
     head = encoded(Image.new("RGB", (1, 1)), format="TIFF", tiffinfo=tags).tobytes()
     with tifffile.TiffFile(io.BytesIO(head)) as file:  # the tags as Pillow writes them
-        found = [tag for tag in file.pages[0].tags if tag.code in {*TIFF_TAGS} - {282, 283, 296}]
+        found = [tag for tag in file.pages[0].tags if tag.code in {*TIFF_TAGS} - {*RESOLUTION}]
     extra = [
         (tag.code, tag.dtype, tag.count, head[tag.valueoffset :][: tag.valuebytecount], True)
         for tag in found

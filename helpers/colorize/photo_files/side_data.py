@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+from collections.abc import Mapping
 from math import inf
 from numbers import Rational
 from xml.etree import ElementTree
@@ -51,13 +52,11 @@ def kept(image: Image.Image, format: str, exif: Image.Exif) -> dict:
             # Pillow reads texts as Latin-1 and would write them as ASCII
             tags[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value
             tags.tagtype[tag] = image.tag_v2.tagtype[tag]
-        x = tags.get(282, tags.get(283))
-        resolution = x, tags.get(283, x)
-        for tag in RESOLUTION:
-            if tag in tags and not _is_resolution(*resolution, tags.get(296)):
-                del tags[tag]
-        if 282 in tags or 283 in tags:
+        if resolution := _resolution(tags):
             tags[282], tags[283] = resolution
+        else:
+            for tag in {*RESOLUTION} & {*tags}:
+                del tags[tag]
         return {"tiffinfo": tags}
     metadata = {name: image.info.get(name) for name in ("dpi", "comment", "xmp")}
     metadata["exif"] = image.info.get("exif") or (exif.tobytes() if exif else None)
@@ -77,8 +76,7 @@ def kept(image: Image.Image, format: str, exif: Image.Exif) -> dict:
 def left_out(tiff: Image.Image) -> list[str]:
     """The losses among the tags of a TIFF: those that are neither kept nor say how it is stored."""
     lost, losses = {*tiff.tag_v2} - _own_tags(tiff) - STORAGE_TAGS, []
-    x, y, unit = (tiff.tag_v2.get(tag) for tag in RESOLUTION)
-    if (x or y) is not None and not _is_resolution(x or y, y or x, unit):
+    if {282, 283} & {*tiff.tag_v2} and not _resolution(tiff.tag_v2):
         losses.append("its resolution is damaged and left out")
     if lost & DIRECTORIES:
         losses.append("EXIF and GPS details of a TIFF are left out")
@@ -88,10 +86,15 @@ def left_out(tiff: Image.Image) -> list[str]:
     return losses
 
 
-def _is_resolution(x, y, unit) -> bool:
-    """Whether the tags are two positive numbers and, if there is a unit, one that TIFF knows."""
-    numbers = isinstance(x, Rational) and isinstance(y, Rational)
-    return numbers and 0 < x < inf and 0 < y < inf and unit in (None, 1, 2, 3)
+def _resolution(tags: Mapping) -> tuple[Rational, Rational] | None:
+    """Horizontal and vertical resolution, which are equal if one is missing.
+
+    None if they are no positive numbers, or in a unit that TIFF does not know.
+    """
+    x = tags.get(282, tags.get(283))
+    both = x, tags.get(283, x)
+    known = tags.get(296) in (None, 1, 2, 3)
+    return both if known and all(isinstance(n, Rational) and 0 < n < inf for n in both) else None
 
 
 def _own_tags(tiff: Image.Image) -> set[int]:
