@@ -112,9 +112,12 @@ def folder(text: str) -> Path:
     """For argparse: a folder to write into. Refuses a file, and the name of a photo."""
     path = paths.output(text)
     existing = next((place for place in (path, *path.parents) if os.path.exists(place)), path)
-    photo = path.suffix.lower() in paths.PHOTO_ENDINGS and not os.path.exists(path)
-    if photo or (os.path.exists(existing) and not os.path.isdir(existing)):
+    if os.path.exists(existing) and not os.path.isdir(existing):
         raise argparse.ArgumentTypeError(f"{existing} is a file: name a folder")
+    if path.suffix.lower() in paths.PHOTO_ENDINGS and not os.path.exists(path):
+        raise argparse.ArgumentTypeError(
+            f"{path} is the name of a photo: name a folder (the colored photo keeps its name)"
+        )
     return path
 
 

@@ -531,7 +531,11 @@ def test_a_wrong_command_is_refused_before_any_work(
 
 @pytest.mark.parametrize(
     ("output", "says"),
-    [("~nosuchuser/colored", "there is no such user"), ("x" * 300, "File name too long")],
+    [
+        ("~nosuchuser/colored", "there is no such user"),
+        ("x" * 300, "File name too long"),
+        ("colored.jpg", "colored.jpg is the name of a photo"),
+    ],
 )
 def test_an_output_that_no_folder_can_be_is_refused_in_one_sentence(
     run, photos, output, says, capsys
@@ -539,7 +543,7 @@ def test_an_output_that_no_folder_can_be_is_refused_in_one_sentence(
     with pytest.raises(SystemExit) as stopped:
         run(photos, output=output)
     assert stopped.value.code == 2 and says in capsys.readouterr().err
-    assert not Path("~nosuchuser").exists()
+    assert not Path("~nosuchuser").exists() and not Path("colored.jpg").exists()
 
 
 @pytest.mark.parametrize("name", ["~nosuchuser/a.jpg", "x" * 300])
