@@ -62,7 +62,7 @@ def main() -> None:
     report["ratios"] = {
         f"{column}_vs_bilinear, {name}": of(table, name, "joint, corrected", column)
         / of(table, name, "bilinear", column)
-        for name in ("truth at half size", "street_unet")
+        for name in (bleeding.IDEAL, "street_unet")
         for column in ("delta_e", "near", "stray")
     }
     print(json.dumps(report["ratios"], indent=1))

@@ -23,6 +23,7 @@ NEAR = 8  # pixels from a color edge
 EDGES = {"color": 0.95, "lightness": 0.85}  # gradients above these quantiles are edges
 BESIDE = 3  # pixels: a change of chroma this close to an edge of the lightness belongs to it
 
+IDEAL = "ground truth at half size"
 WAYS = {"bilinear": None, "joint": 0, "joint, corrected": edges.CORRECTION}
 
 
@@ -61,8 +62,8 @@ def _above(values: np.ndarray, quantile: float) -> np.ndarray:
 def compare(pictures: list[np.ndarray], colorizer: Colorizer) -> pd.DataFrame:
     """Compare ways to upsample chroma, for the network's and for the ground truth's at that size.
 
-    pictures: RGB (H x W x 3, uint8). Rows: chroma (`ground truth at half size`, `street_unet`),
-    way, and the means of `measure` over pictures; the first row is gray, the last the truth itself.
+    pictures: RGB (H x W x 3, uint8). Rows: chroma (IDEAL or `street_unet`), way, and the means of
+    `measure` over pictures; the first row is gray, the last the truth itself.
     """
     rows = []
     for picture in pictures:
@@ -72,7 +73,7 @@ def compare(pictures: list[np.ndarray], colorizer: Colorizer) -> pd.DataFrame:
             torch.from_numpy(truth).permute(2, 0, 1)[None], ours.shape[2:]
         )
         rows.append(("none", "gray", measure(np.zeros_like(truth), truth, lightness)))
-        for name, chroma in (("ground truth at half size", ideal), ("street_unet", ours.cpu())):
+        for name, chroma in ((IDEAL, ideal), ("street_unet", ours.cpu())):
             for way, correction in WAYS.items():
                 ab = enlarged(chroma, guide.cpu(), picture.shape[:2], correction)
                 rows.append((name, way, measure(ab, truth, lightness)))
