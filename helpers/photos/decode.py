@@ -131,6 +131,12 @@ def exif(image: Image.Image) -> Image.Exif:
         return image.getexif()
 
 
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a photo, 1 to 8; 1 (upright) in place of any other value."""
+    found = exif(image).get(ORIENTATION, 1)
+    return found if found in UPRIGHT else 1
+
+
 def _readable_png(png: bytes) -> tuple[bytes, list[str]]:
     """A PNG without damaged or overlong side data, which Pillow would refuse, and its names."""
     kept, lost, begin, place = [], [], 0, 8
@@ -221,7 +227,7 @@ def upright_size(image: Image.Image) -> tuple[int, int]:
 
     Pillow turns a TIFF itself and reports its final size.
     """
-    turned = image.format != "TIFF" and exif(image).get(ORIENTATION, 1) >= 5
+    turned = image.format != "TIFF" and orientation(image) >= 5
     return image.size[::-1] if turned else image.size
 
 
@@ -231,7 +237,7 @@ def can_scale(image: Image.Image, scale: int) -> bool:
     Only JPEG decoders can. The sides of a photo that is turned must be multiples of `scale`, or
     its blocks would start at the wrong edge.
     """
-    upright = exif(image).get(ORIENTATION, 1) == 1
+    upright = orientation(image) == 1
     even = image.width % scale == 0 and image.height % scale == 0
     return image.format in ("JPEG", "MPO") and (upright or even)
 
@@ -247,9 +253,9 @@ def upright_rgb(image: Image.Image, scale: int = 1) -> Image.Image:
         image.draft(None, (image.width // scale, image.height // scale))
         if image.size != wanted:
             raise BadPhotoError(f"the decoder gave {image.size}, not {wanted}")
-    orientation = exif(image).get(ORIENTATION, 1)
-    if image.format != "TIFF" and orientation in UPRIGHT:  # Pillow turns a TIFF itself
-        image = image.transpose(UPRIGHT[orientation])
+    turn = orientation(image)
+    if image.format != "TIFF" and turn in UPRIGHT:  # Pillow turns a TIFF itself
+        image = image.transpose(UPRIGHT[turn])
     return srgb(image)
 
 
@@ -325,7 +331,7 @@ def reason(error: BaseException) -> str:
         case MemoryError():
             return "too large for this machine's memory"
         case OSError(errno=errno.ENOSPC | errno.EDQUOT | errno.EFBIG):
-            return "the disk is full: make room and run again with --keep"
+            return "the disk is full: make room"
         case IsADirectoryError():
             return "a folder, not a photo"
         case OSError(errno=int() as number):

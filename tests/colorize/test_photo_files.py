@@ -77,6 +77,17 @@ def test_the_upright_size_is_known_before_decoding(tmp_path, format, orientation
     assert np.abs(shown - np.asarray(upright)).mean() < 5
 
 
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_exif_does_not_define_counts_as_upright(tmp_path, orientation):
+    path = tmp_path / "photo.jpg"
+    photo(3, (64, 48)).save(path, exif=exif(orientation))
+    image = decode.opened(path)
+    assert decode.upright_size(image) == decode.upright_rgb(image).size == (64, 48)
+    deep = np.random.default_rng(0).integers(0, 65536, (48, 64, 3), dtype=np.uint16)
+    deep_color(tmp_path / "deep.png", deep, orientation)
+    assert np.array_equal(photo_files.read(decode.opened(tmp_path / "deep.png")).deep, deep)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_xmp_and_resolution_stay(tmp_path, format):
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">caption</x:xmpmeta>'

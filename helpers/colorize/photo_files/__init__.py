@@ -16,7 +16,6 @@ from PIL import Image
 
 from ... import paths
 from ...photos import decode
-from ...photos.decode import ORIENTATION
 from ..coloring import Painted
 from . import pixels, side_data
 
@@ -74,7 +73,7 @@ def read(image: Image.Image, mark: str | None = None) -> Scan:
         elif not pixels.is_writable(profile):
             losses.append("its color profile cannot hold these colors, so they are written as sRGB")
             profile = pixels.SRGB
-    turned = orientation = exif.get(ORIENTATION, 1)
+    turned = orientation = decode.orientation(image)
     metadata = side_data.kept(image, format, exif)
     losses += _losses(image) + side_data.drop_claims(metadata, format)
     if format == "JPEG" and len(metadata.get("exif", b"")) > side_data.LONGEST_EXIF:
