@@ -12,7 +12,7 @@ from filelock import FileLock
 from safetensors.torch import save_file
 
 from .. import paths, preprocessing
-from ..model import ColorizeCNN, street_unet
+from ..model import street_unet
 from ..model.predict import usable_device
 from ..model.street_unet import StreetUnet
 from . import devices, headline
@@ -60,6 +60,13 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def seed(text: str) -> int:
+    """For argparse: a whole number from 0 up that PyTorch takes as a seed."""
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up, below 2**63")
+    return int(text)
+
+
 def positive(text: str) -> float:
     """For argparse: a finite number above 0."""
     value = _number(text)
@@ -104,21 +111,19 @@ def parser() -> argparse.ArgumentParser:
     add("--batch-size", type=whole_number, metavar="B",
         help="photos per process (default: the model's own, over all processes)")  # fmt: skip
     add("--rate", type=positive, metavar="R", help="learning rate (default: the model's own)")
-    add("--seed", type=int, default=0, metavar="S",
+    add("--seed", type=seed, default=0, metavar="S",
         help="seed of initial weights and random draws (0)")  # fmt: skip
     add("--images", type=whole_number, metavar="N", help="use at most N photos")
     add("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto",
         help="default: a GPU if there is one")  # fmt: skip
-    add("--threads", metavar="N|auto",
-        type=lambda text: text if text == "auto" else whole_number(text),
-        help="CPU threads; auto: one or all, whichever is faster (PyTorch's choice)")  # fmt: skip
+    add("--threads", type=whole_number, metavar="N", help="CPU threads (default: one per core)")
     add("--bfloat16", action="store_true", help="16 bits in most products: faster, less exact")
     unet = made.add_argument_group("of street_unet")
     add = unet.add_argument
     add("--from-scratch", action="store_true", help="do not begin with the shipped weights")
-    add("--keep", type=share, default=KEEP, metavar="K",
+    add("--keep", type=share, metavar="K",
         help="weight of the shipped weights in the average with the new ones; 0 uses the new ones "
-        f"alone ({KEEP})")  # fmt: skip
+        f"alone; not with --from-scratch ({KEEP})")  # fmt: skip
     add("--weight-decay", type=share, metavar="W", help="weight decay of AdamW")
     add("--average", type=share, metavar="A",
         help="decay of the running average of the weights, per batch")  # fmt: skip
@@ -128,6 +133,21 @@ def parser() -> argparse.ArgumentParser:
     add("--dropout", type=share, metavar="D",
         help="share of channels dropped; only with --from-scratch")  # fmt: skip
     return made
+
+
+def mistake(made: argparse.ArgumentParser, options: argparse.Namespace) -> str | None:
+    """Names an option that would have no effect, and why."""
+    names = ("from_scratch", "keep", "weight_decay", "average", "extra_shares", "dropout")
+    given = [
+        f"--{n.replace('_', '-')}" for n in names if getattr(options, n) is not made.get_default(n)
+    ]
+    if given and options.model != "street_unet":
+        return f"{given[0]} is an option of street_unet, not of {options.model}: leave it out"
+    if options.from_scratch and options.keep is not None:
+        return "--keep averages with the shipped weights, which --from-scratch does not use"
+    if options.dropout is not None and not options.from_scratch:
+        return "--dropout needs --from-scratch: the shipped weights have their own"
+    return None
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
@@ -155,10 +175,13 @@ def main(arguments: list[str] | None = None) -> None:
     paths.print_any_name()
     made = parser()
     options = made.parse_args(arguments)
+    if complaint := mistake(made, options):
+        made.error(complaint)
     kept = paths.BUILD / "training" / f"{options.output.stem}.pt"
     try:
         device = usable_device(options.device)
-        set_threads(options.threads)
+        if options.threads:
+            torch.set_num_threads(options.threads)
         paths.PREPARED.mkdir(parents=True, exist_ok=True)
         with FileLock(paths.PREPARED / ".training.lock"):  # one process prepares for all
             sets = prepared_sets(options)
@@ -193,16 +216,6 @@ def prepared_sets(options: argparse.Namespace) -> list[preprocessing.PreparedSet
     ]
 
 
-def set_threads(wanted: int | str | None) -> None:
-    """Use so many threads, or with "auto" the faster of one and all for the report's network."""
-    if wanted == "auto":
-        net = ColorizeCNN(fast=True).to(memory_format=torch.channels_last)
-        devices.keep_memory()
-        devices.faster_threads(lambda: net(255 * torch.rand(16, 1, 88, 112)).sum().backward())
-    elif wanted:
-        torch.set_num_threads(wanted)
-
-
 def train_report(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
     """Train the report's network and write its weights."""
     (prepared,) = sets
@@ -231,8 +244,9 @@ def train_street(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
         build=before and (lambda: copy.deepcopy(before)),
     )
     if before:
-        fitted = blended(fitted, before, options.keep, photos, recipe)
-        began |= {"kept": options.keep}
+        keep = KEEP if options.keep is None else options.keep
+        fitted = blended(fitted, before, keep, photos, recipe)
+        began |= {"kept": keep}
     if devices.rank() == 0:
         held = [headline.held_out(fitted, photos)]
         headline.write(options.output, fitted, photos, recipe, sets, held, began=began)

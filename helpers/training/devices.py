@@ -1,4 +1,4 @@
-"""Devices: where a network learns, with how many threads, and in how many processes.
+"""Devices: where a network learns, and in how many processes.
 
 Under `torchrun`, every process computes the gradients of its share of a batch, PyTorch's
 DistributedDataParallel averages them, and all take the same step. One difference remains on
@@ -11,8 +11,6 @@ import ctypes
 import functools
 import os
 import platform
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -29,9 +27,6 @@ def requested() -> torch.device:
     return usable_device(os.environ.get(paths.DEVICE) or "cpu")
 
 
-REPEATS = 5  # of a step that is timed
-
-
 @functools.cache
 def keep_memory() -> None:
     """Make glibc's malloc keep freed memory, so that a step's arrays stay mapped.
@@ -44,25 +39,6 @@ def keep_memory() -> None:
         libc = ctypes.CDLL(None)
         libc.mallopt(trim_threshold, 2**31 - 1)
         libc.mallopt(mmap_max, 0)
-
-
-def faster_threads(step: Callable[[], object]) -> int:
-    """Set the number of threads, one or the current number, with which `step` is faster.
-
-    Returns it. Cores that other programs use can make two threads slower than one.
-    """
-    seconds = {}
-    for threads in {torch.get_num_threads(), 1}:
-        torch.set_num_threads(threads)
-        times = []
-        for _ in range(1 + REPEATS):  # the first warms up
-            began = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - began)
-        seconds[threads] = statistics.median(times[1:])
-    fastest = min(seconds, key=seconds.get)
-    torch.set_num_threads(fastest)
-    return fastest
 
 
 def in_group() -> bool:

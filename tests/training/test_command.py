@@ -123,6 +123,7 @@ def test_a_users_weights_are_halfway_between_the_shipped_ones_and_what_was_learn
         (["--rate", "nan"], "number above 0"),
         (["--dropout", "1"], "below 1"),
         (["--threads", "none"], "whole number from 1 up"),
+        (["--seed", "-1"], "whole number from 0 up"),
         (["--batches", "3", "--epochs", "3"], "not allowed with"),
     ],
 )
@@ -132,6 +133,23 @@ def test_numbers_out_of_range_are_refused(folder, capsys, wrong, said):
     assert stop.value.code == 2
     assert said in capsys.readouterr().err
     assert not (folder / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("useless", "said"),
+    [
+        (["--model", "colorize_cnn", "--average", "0.9"], "--average is an option of street_unet"),
+        (["--model", "published", "--from-scratch"], "--from-scratch is an option of street_unet"),
+        (["--model", "published", "--weight-decay", "0"], "--weight-decay is an option of"),
+        (["--from-scratch", "--keep", "0"], "--from-scratch does not use"),
+        (["--dropout", "0.2"], "--dropout needs --from-scratch"),
+    ],
+)
+def test_options_without_effect_are_refused(folder, capsys, useless, said):
+    with pytest.raises(SystemExit) as stop:
+        command.main(["anywhere", "--output", str(folder / "x"), *useless])
+    assert stop.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_missing_folder_is_one_sentence(folder, capsys):

@@ -1,6 +1,4 @@
-"""Devices, threads, and what several processes share."""
-
-import time
+"""Devices, and what several processes share."""
 
 import numpy as np
 import pytest
@@ -39,19 +37,6 @@ def test_photos_in_the_memory_of_a_device_are_those_on_the_disk(rows):
     assert len(there) == len(mapped)
     for ours, expected in zip(there.take(np.array([3, 0, 3])), mapped.take(np.array([3, 0, 3]))):
         assert ours.dtype == torch.uint8 and torch.equal(ours, expected)
-
-
-def test_the_faster_number_of_threads_is_taken():
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        slow_alone = {1: 0.02, 2: 0.0}
-        assert devices.faster_threads(lambda: time.sleep(slow_alone[torch.get_num_threads()])) == 2
-        slow_together = {1: 0.0, 2: 0.02}
-        found = devices.faster_threads(lambda: time.sleep(slow_together[torch.get_num_threads()]))
-        assert found == torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_shares_are_disjoint_and_complete(monkeypatch):
