@@ -22,8 +22,7 @@ from helpers import evaluation, paths, preprocessing, results
 from helpers.explorations import tables, unet_studies
 from helpers.model.predict import predict, usable_device
 from helpers.report import environment
-from helpers.training import STREET_UNET, Photos, Recipe, fit, groups
-from helpers.training.headline import SHORT
+from helpers.training import SHORT_STREET_UNET, Photos, Recipe, fit, groups
 
 KINDS = {"float32": False, "bfloat16": True}
 
@@ -37,7 +36,7 @@ def measure(data: str, images: int | None, seeds: int, batches: int, device) -> 
         "colorize_cnn": (Photos.of(prepared, "train"), ()),
     }
     recipes = {
-        "street_unet": replace(STREET_UNET, widths=results.SMALL, **SHORT),
+        "street_unet": replace(SHORT_STREET_UNET, widths=results.SMALL),
         "colorize_cnn": Recipe(rate=1e-3),
     }
     predictions = {}

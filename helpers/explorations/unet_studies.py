@@ -20,8 +20,17 @@ from ..model.predict import predict
 from ..model.street_unet import OperatingPoint
 from ..preprocessing import PreparedSet
 from ..results import LARGE, TINY, Run
-from ..training import STREET_UNET, Fitted, Groups, Photos, Recipe, devices, fit, groups, operating
-from ..training.headline import SHORT
+from ..training import (
+    SHORT_STREET_UNET,
+    Fitted,
+    Groups,
+    Photos,
+    Recipe,
+    devices,
+    fit,
+    groups,
+    operating,
+)
 
 RNG = 2010  # of the places that a smaller training set keeps
 COLUMNS = ("mse_vs_gray", "auc", "delta_e", "colorfulness_gap", "chroma_ratio")
@@ -75,7 +84,7 @@ class Base:
 def base(run: Run, prepared: PreparedSet) -> Base:
     """The studies of a run: its photos, and the recipe that each study changes in one thing."""
     size = {"batches": run.profile.unet_study_batches, "widths": run.profile.unet_study_widths}
-    recipe = replace(STREET_UNET, **size, seed=run.seed, **SHORT)
+    recipe = replace(SHORT_STREET_UNET, **size, seed=run.seed)
     return Base(run, prepared, groups(prepared), recipe)
 
 

@@ -12,11 +12,12 @@ from .headline import (
     street_unets,
 )
 from .loop import Fitted, fit
-from .recipe import FINE_TUNED, PUBLISHED, STREET_UNET, TRAINED, Recipe
+from .recipe import FINE_TUNED, PUBLISHED, SHORT_STREET_UNET, STREET_UNET, TRAINED, Recipe
 
 __all__ = [
     "FINE_TUNED",
     "PUBLISHED",
+    "SHORT_STREET_UNET",
     "STREET_UNET",
     "TRAINED",
     "Fitted",

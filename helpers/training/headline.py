@@ -18,13 +18,12 @@ from ..results import Run
 from . import devices, operating
 from .batches import Photos
 from .loop import Fitted, fit
-from .recipe import PUBLISHED, STREET_UNET, TRAINED, Recipe
+from .recipe import PUBLISHED, SHORT_STREET_UNET, TRAINED, Recipe
 
 # In a run's short training, cropping and relighting cost more than they give: validation errors
 # of 0.63 against 0.62 on rendered streets, 0.43 against 0.38 and 0.62 against 0.60 on 600 and
 # 1,400 thumbnails. The shipped weights, trained far longer, had both.
 # Nor is there time for several sizes, large batches, or an average that remembers long.
-SHORT = {"changes": "mirror", "sizes": (), "batch_size": 16, "average": 0.98}
 LARGE = 256 * 256  # pixels of the largest photos that `street_unet` learns from
 LOOKED_AT = 100  # photos whose size is asked
 
@@ -149,7 +148,7 @@ def training_size(data: str | Path, images: int | None = None) -> tuple[int, int
 def _street_unet(run: Run, prepared: PreparedSet, seed: int) -> tuple[Groups, Recipe, Fitted]:
     name, profile = f"street_unet-seed{seed}", run.profile
     size = {"batches": profile.unet_batches, "widths": profile.unet_widths}
-    recipe = replace(STREET_UNET, **size, seed=seed, **SHORT)
+    recipe = replace(SHORT_STREET_UNET, **size, seed=seed)
     kept = run.folder / "checkpoints" / f"{name}.pt"
     photos, label = groups(prepared), f"street_unet, seed {seed}"
     return photos, recipe, fit(
