@@ -46,7 +46,7 @@ class Metric:
     label: str  # for a head of a table or an axis
     unit: str  # "" for a ratio or a count
     digits: int  # after the decimal point
-    better: str  # "lower", "higher", or "one" where 1 is best
+    better: str  # "lower", "higher", "one" where 1 is best, "truth" where the truth's is
     largest: float = np.inf  # 1 for a share
 
     @property
@@ -66,7 +66,7 @@ METRICS = {
     "auc_rebalanced": Metric("AuC, rebalanced", "", 4, "higher", 1),
     "psnr": Metric("PSNR", "dB", 2, "higher"),
     "delta_e": Metric("CIEDE2000", "", 2, "lower"),
-    "colorfulness": Metric("colorfulness", "", 2, "higher"),
+    "colorfulness": Metric("colorfulness", "", 2, "truth"),
     "colorfulness_ratio": Metric("colorfulness / ground truth", "", 2, "one"),
     "colorfulness_gap": Metric("colorfulness gap", "", 2, "lower"),
     "chroma_ratio": Metric("chroma / ground truth", "", 3, "one"),

@@ -151,10 +151,11 @@ class Difference:
     def word(self) -> str:
         """ "better", "worse" or "not distinguishable", by the metric's own direction.
 
-        Of a metric that is best at 1, "different" or "not distinguishable".
+        Of a metric that is best at 1 or at the ground truth's value, "different" or "not
+        distinguishable".
         """
         better = metrics.METRICS[self.metric].better
-        if better == "one":
+        if better in ("one", "truth"):
             apart = self.low > 0 or self.high < 0
             return "different" if apart else "not distinguishable"
         return compared(self.low, self.high, 0, better == "lower")

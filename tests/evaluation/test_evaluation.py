@@ -95,6 +95,11 @@ def test_a_paired_difference_shows_what_two_intervals_hide(prepared):
     assert judged.compare("b", "a", "mse").word == "better"
 
 
+def test_more_colorfulness_is_not_called_better(prepared):
+    judged = judge(prepared, a=[shrunk(prepared, 0.2)], b=[shrunk(prepared, 2)])
+    assert judged.compare("b", "a", "colorfulness").word == "different"
+
+
 def test_models_that_are_equally_good_seldom_differ(prepared):
     """One comparison in twenty may go wrong: five of twenty would be far too many."""
     wrong = 0
