@@ -56,7 +56,8 @@ def find_jobs(
         root, files, rejected = _photos(given, output)
         failed += [Done(root / name, failure=why) for name, why in rejected]
         # By real path and target, so that a photo given twice is one; named as it was given.
-        found |= {((root / name).resolve(), output / name): root / name for name in files}
+        for name in files:  # resolve() raises for links in a loop
+            found[os.path.realpath(root / name), output / name] = root / name
     stems = Counter(target.with_suffix("") for _, target in found)
     jobs, taken = [], set()
     for (_, target), photo in found.items():

@@ -158,6 +158,8 @@ def rebuild_command(options) -> str:
     for name, value in changed_parameters(options).items():
         own = paths.folder_argument(value) if is_folder(name, value) else str(value)
         parts += [f"--{name}", own]
+    if options.device != opts.parser().get_default("device"):
+        parts += ["--device", options.device]
     return shlex.join(parts)
 
 

@@ -384,8 +384,9 @@ def test_every_bad_photo_is_reported_at_the_end_and_the_others_are_colored(run, 
         (photos / f"{kind}.jpg").write_bytes(data)
     (photos / "x.jpg").mkdir()
     (photos / "link.jpg").symlink_to(photos / "nowhere.jpg")
-    status, said, complaint = run(photos, tmp_path / "absent.jpg")
-    assert status == 1 and f"colored 3 of {3 + len(bad) + 3} photos" in said
+    (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
+    status, said, complaint = run(photos, tmp_path / "absent.jpg", tmp_path / "loop.jpg")
+    assert status == 1 and f"colored 3 of {3 + len(bad) + 4} photos" in said
     lines = complaint.splitlines()
     for kind, (_, reason) in bad.items():
         line = next(line for line in lines if f"{kind}.jpg" in line)

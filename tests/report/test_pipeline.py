@@ -206,6 +206,8 @@ def test_the_command_that_repeats_a_run_has_its_options_and_no_path(tmp_path):
     chosen = options.parser().parse_args(["--data", str(tmp_path / "my photos"), "--seed", "2"])
     assert pipeline.rebuild_command(chosen) == "./run_all.sh --data 'my photos' --seed 2"
     assert pipeline.rebuild_command(options.parser().parse_args([])) == "./run_all.sh"
+    chosen = options.parser().parse_args(["--device", "auto"])
+    assert pipeline.rebuild_command(chosen) == "./run_all.sh --device auto"
 
 
 @pytest.mark.parametrize("package", ["soupsieve", "nbconvert"])
