@@ -54,8 +54,8 @@ def load_ab(stored: np.ndarray) -> np.ndarray:
     return stored.astype(np.float32) - np.float32(AB_OFFSET)
 
 
-def unit_to_ab(unit: np.ndarray) -> np.ndarray:
-    """The report's scale, (ab + 128) / 255, to ab units."""
+def unit_to_ab(unit):
+    """The report's scale, (ab + 128) / 255, to ab units; an array or a tensor of any shape."""
     return unit * 255 - AB_OFFSET
 
 

@@ -178,7 +178,9 @@ def output(text: str) -> Path:
     """
     path = Path(os.path.expanduser(text))
     if text.startswith("~") and path == Path(text):
-        raise argparse.ArgumentTypeError(f"{text}: there is no such user, ./{text} is a path here")
+        raise argparse.ArgumentTypeError(
+            f"{text}: there is no such user. For a path, give ./{text}"
+        )
     return path
 
 
@@ -228,7 +230,7 @@ def need_room(folder: Path, count: int) -> None:
         raise OSError(
             errno.ENOSPC,
             f"about {count / 1e6:,.0f} MB are needed in {folder} but {free / 1e6:,.0f} MB are "
-            "free: make room, or take fewer photos with --images",
+            "free: make room, or take fewer photos",
         )
 
 

@@ -33,11 +33,11 @@ DESCRIPTION = """Color gray photos at their own size. Only color is added; the l
 
 If a photo has color, its gray version is colored and the error is reported. A print in one tone,
 such as sepia, counts as gray, and its tone is replaced. A white or black border stays without
-color. Crop one that is wider than a fifth of the photo and not on all four sides.
-If the network is unsure of a photo, the command reports the photo and uses accurate for it.
-JPEG, PNG, WebP and TIFF; each keeps its format, EXIF, orientation and color profile. A PNG or TIFF
-of 16 bits is written with 16 bits, unless it has transparent parts or color of more than 40
-megapixels. A colored file says in EXIF and XMP that its colors were predicted."""
+color. If it is wider than a fifth of the photo and not on all four sides, crop it first.
+If the network is unsure of a photo, the command reports the photo and uses --model accurate.
+Files are JPEG, PNG, WebP or TIFF. They keep their format, EXIF, orientation and color profile.
+A PNG or TIFF of 16 bits is written with 16 bits, unless it has transparent parts or color of more
+than 40 megapixels. A colored file says in EXIF and XMP that its colors were predicted."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,8 +88,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--check-orientation",
         action="store_true",
-        help="name photos of streets that may lie on their side, be upside down or negatives. They "
-        "are colored as they are. data/weights/README.md says how often this is right",
+        help="report street photos that may be turned by 90 degrees, upside down or negative. They "
+        "are colored as they are. data/weights/README.md says how often this check is right",
     )
     add("--no-mark", action="store_true", help="leave out the mark that colors were predicted")
     add(

@@ -28,10 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add = parser.add_argument
     add("folder", help="a folder of color photos")
-    add("--weights", type=paths.input_file, metavar="W", help="other weights of street_unet")
-    add("--json", type=paths.output_file, metavar="FILE", help="also write the numbers there")
+    add("--weights", type=paths.input_file, metavar="W",
+        help="other weights of street_unet (default: the ones in data/weights)")  # fmt: skip
+    add("--json", type=paths.output_file, metavar="FILE", help="also write the numbers to FILE")
     add("--check", type=paths.input_file, metavar="FILE",
-        help="compare with the numbers that --json wrote there before")  # fmt: skip
+        help="compare with the numbers in FILE, which an earlier --json wrote")  # fmt: skip
     add("--judged", type=int, default=200, metavar="N",
         help="photos that a classifier judges as well, about half a second each; 0 for none "
         "(default: 200)")  # fmt: skip

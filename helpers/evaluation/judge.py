@@ -59,9 +59,9 @@ class Judgement:
         """Two sentences: what the classifier judged, and its values for mirrored photos."""
         share, distance = self.values.loc[MIRRORED, ["same_class", "frechet"]]
         return (
-            f"A classifier judged {len(self.units)} of these photos: whether it names the class of "
-            f"the original, and how far its features are. Mirrored originals: {share:.2f}, "
-            f"{distance:.2f}."
+            f"A classifier judged {len(self.units)} of these photos: the share with the class of "
+            f"the original, and the distance of the features from the originals'. Mirrored "
+            f"originals have {share:.2f} and {distance:.2f}."
         )
 
     def _texts(self, name: str, sign: str) -> list[str]:

@@ -21,7 +21,8 @@ ROWS = {  # names in records: names in tables
     "photos as they are": "augmentation left out",
     "photos cropped and lit otherwise, too": "cropping and relighting added",
     "weights not averaged": "averaging of weights left out",
-    "photos of elsewhere as well": "photos of elsewhere added",
+    "photos of elsewhere as well": "photos of another landscape added",
+    "from nothing": "random initial weights",
 }
 WORDS = {": faithful": ", accurate", ": colorful": ", colorful", "tried": "tested"}
 

@@ -1,4 +1,4 @@
 """Where photos come from: rendered streets, the Street View set, or a folder.
 
-Rooms import the modules themselves; `folder` and `pool` need nothing but Python.
+Other packages import its modules directly. `folder` and `pool` need only the standard library.
 """

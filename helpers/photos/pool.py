@@ -31,7 +31,7 @@ def in_order(
     killed again yields `if_killed`. With one worker the work is done in this process. An
     exception, Ctrl-C, closing the generator or the death of this process ends the workers.
     `function` must belong to a module: workers do not import the script that was started.
-    Raises RuntimeError if several items in a row end their process.
+    Raises ChildProcessError if several items in a row end their process.
     """
     if workers == 1:
         yield from (function(*item) for item in items)

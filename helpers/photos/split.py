@@ -138,7 +138,7 @@ def too_few(have: str, needed: str) -> str:
     """Return the sentence for a source that cannot be split."""
     return (
         f"too few to split: {have}, and at least {needed} are needed for training, validation and "
-        "test: name a folder with more, or raise --images"
+        "test: give more photos"
     )
 
 

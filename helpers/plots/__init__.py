@@ -21,8 +21,8 @@ MODELS = {
     "colorize_cnn": ("#0072b2", "colorize_cnn"),
     "street_unet": ("#009e73", "street_unet, colorful"),
     "street_unet_accurate": ("#e69f00", "street_unet, accurate"),
-    # derived from the model of the same color, drawn with an open marker
     "nearest_copy": ("#882255", "nearest copy"),
+    # derived from the model of the same color, drawn with an open marker
     "published_stretched": ("#d55e00", "published, stretched"),
     "colorize_cnn_scaled": ("#0072b2", "colorize_cnn, scaled"),
     "street_unet_shipped": ("#009e73", "street_unet, colorful, shipped"),

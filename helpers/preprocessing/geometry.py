@@ -35,7 +35,8 @@ def crop_box(
     if tuple(photo) in controls.SIZES and columns * 11 == rows * 14:
         return CLEAR_CROP if factor == 10 else least_covered(factor)[1]
     cell = min(width / columns, height / rows)
-    left, top = (width - cell * columns) / 2, (height - cell * rows) / 2
+    # Rounding may leave them a trace below 0.
+    left, top = (max(0.0, (a - cell * b) / 2) for a, b in ((width, columns), (height, rows)))
     return left, top, left + cell * columns, top + cell * rows
 
 

@@ -3,6 +3,8 @@
 Everything between the marks is written here; a test compares README and record.
 """
 
+import argparse
+
 from .. import paths, results
 from ..results import tally_text
 from .page_text import FIVE, FIVE_COLUMNS, nearest, training_text
@@ -50,9 +52,10 @@ def findings(measured: dict) -> str:
         f"The same network, {training_text(measured)}, has an error of {trained[FIRST]:.2f} and "
         f"{trained['chroma_ratio']:.0%} of the true chroma. This error is "
         f"{verdict['trained_beats_gray']} 1.\n"
-        f"The purpose-built network, `street_unet`, reaches {accurate[FIRST]:.2f} at its "
-        f"accurate operating point. At its colorful one it reaches {unet[FIRST]:.2f}, with "
-        f"{unet['chroma_ratio']:.0%} of the true chroma.\n"
+        "The purpose-built network, `street_unet`, is a U-Net with a pretrained encoder. It has "
+        f"two operating points. The accurate one reaches {accurate[FIRST]:.2f}. The colorful one "
+        f"is more saturated and reaches {unet[FIRST]:.2f}, with {unet['chroma_ratio']:.0%} of "
+        "the true chroma.\n"
         f"At the accurate point, {accurate['better_than_gray']:.0%} of the photos have a lower "
         f"error than gray. Streets differ: the 95% prediction interval for another stretch of the "
         f"same city is {_span(accurate, '_new')} at this point.\n"
@@ -70,6 +73,10 @@ def filled(text: str, measured: dict) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m helpers.report.readme",
+        description="Write the results of the recorded full run into README.md.",
+    ).parse_args()
     current = README.read_text(encoding="utf-8")
     with paths.whole(README) as part:
         part.write_text(filled(current, results.load(RECORD)), encoding="utf-8")

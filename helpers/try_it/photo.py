@@ -37,9 +37,9 @@ def load(photo: str | os.PathLike | bytes, name: str = "") -> Photo:
     """
     path = None if isinstance(photo, bytes) else _found(photo)
     name = Path(name).name if path is None else path.name
+    mark = photo_files.mark_of(paths.SHIPPED)
     try:
-        image = decode.opened(photo if path is None else path)
-        scan = photo_files.read(image, photo_files.mark_of(paths.SHIPPED))
+        scan = photo_files.read(decode.opened(photo if path is None else path), mark)
     except FileNotFoundError:
         raise decode.BadPhotoError(f"{path} cannot be read: there is no such file.") from None
     except Exception as error:  # decoders raise errors of many kinds

@@ -155,7 +155,7 @@ def draw_hedge(canvas, street: Street, rng, x, start, end, height) -> None:
 
 
 def trees_of(lot: Lot, street: Street) -> list[Thing]:
-    """The trees of a park, far ones last."""
+    """The trees of a park."""
     rng = np.random.default_rng([*lot.seed, 1])
     count = int((lot.end - lot.start) * rng.uniform(0.1, 0.3)) + 1
     return [
