@@ -16,7 +16,6 @@ import helpers  # noqa: F401  (sets the threads' environment, which must come be
 import argparse
 import contextlib
 import functools
-import json
 import multiprocessing
 import os
 import statistics
@@ -30,7 +29,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 from tqdm import tqdm
 
-from helpers import model, paths
+from helpers import model, paths, results
 from helpers.model.as_published import AsPublished
 from helpers.training import PUBLISHED, STREET_UNET, Photos, fit
 from helpers.training.batches import order
@@ -234,7 +233,7 @@ def main() -> None:
     for name, value in found["ratios"].items():
         print(f"{name}: {value:.2f}")
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        results.save(options.json, found)
 
 
 if __name__ == "__main__":

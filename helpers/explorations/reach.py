@@ -6,7 +6,6 @@ from torch import nn
 
 from ..intervals import bootstrap, interval
 from ..model.predict import predict
-from ..photos import split
 from ..preprocessing import PreparedSet
 
 RADII = (0, 1, 2, 4, 8, 12, 16, 32, 64)  # pixels; radius 1 keeps a frame of 3 x 3
@@ -57,7 +56,7 @@ def curves(networks: dict[str, nn.Module], prepared: PreparedSet) -> dict[str, p
     """The `curve` of each network over at most MOST test photos, evenly spread."""
     rows = prepared.indices("test")
     rows = rows[np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int)]
-    units = split.units(prepared.photos, rows)
+    units = prepared.units(rows)
     lightness = prepared.lightness[rows]
     return {name: curve(changes(net, lightness), units) for name, net in networks.items()}
 

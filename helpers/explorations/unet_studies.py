@@ -151,7 +151,7 @@ def by_step(studies: Base, elsewhere: PreparedSet | None = None) -> pd.DataFrame
     models = {name: studies.train(name, **change) for name, change in STEPS.items()}
     if elsewhere is not None:
         models["photos of elsewhere as well"] = _with_elsewhere(studies, elsewhere)
-    return table(judge(models, studies.prepared), dict.fromkeys(models, "as the base"))
+    return table(evaluated(models, studies.prepared), dict.fromkeys(models, "as the base"))
 
 
 def _with_elsewhere(studies: Base, elsewhere: PreparedSet) -> Fitted:
@@ -182,7 +182,7 @@ def by_photos(studies: Base) -> pd.DataFrame:
         name = f"{len(rows)} photos"
         models[name] = studies.train(name, fewer if share < 1 else None)
         counts[name] = len(rows)
-    return table(judge(models, studies.prepared)).assign(value=counts)
+    return table(evaluated(models, studies.prepared)).assign(value=counts)
 
 
 def by_width(studies: Base) -> pd.DataFrame:
@@ -193,7 +193,7 @@ def by_width(studies: Base) -> pd.DataFrame:
         parameters = sum(p.numel() for p in fitted.model.parameters())
         name = f"{parameters / 1e6:.2f} million"
         models[name], counts[name] = fitted, parameters
-    return table(judge(models, studies.prepared)).assign(value=counts)
+    return table(evaluated(models, studies.prepared)).assign(value=counts)
 
 
 def by_size(studies: Base, data: str, images: int | None, sizes=SIZES) -> pd.DataFrame:
@@ -205,7 +205,7 @@ def by_size(studies: Base, data: str, images: int | None, sizes=SIZES) -> pd.Dat
     for size in sizes:
         prepared = preprocessing.prepare(data, images, size=size)
         fitted = studies.train(prepared.name, groups(prepared), batch_size=SIZES_BATCH)
-        found = table(judge({f"{size[0]} x {size[1]}": fitted}, prepared))
+        found = table(evaluated({f"{size[0]} x {size[1]}": fitted}, prepared))
         rows.append(found.assign(value=size[0], of=Path(data).name))
     return pd.concat(rows)
 
@@ -222,7 +222,7 @@ def by_landscape(studies: Base, elsewhere: PreparedSet) -> pd.DataFrame:
     }
     rows = []
     for at, prepared in {"here": studies.prepared, "elsewhere": elsewhere}.items():
-        found = table(judge(models, prepared)).assign(of=prepared.manifest["source"])
+        found = table(evaluated(models, prepared)).assign(of=prepared.manifest["source"])
         rows.append(found.rename(index=lambda name, at=at: f"trained {name}, tried {at}"))
     return pd.concat(rows)
 
@@ -251,7 +251,7 @@ def everything(studies: Base, elsewhere: PreparedSet | None) -> dict[str, pd.Dat
     return found
 
 
-def judge(models: dict[str, Fitted], prepared: PreparedSet) -> Evaluation:
+def evaluated(models: dict[str, Fitted], prepared: PreparedSet) -> Evaluation:
     """The mean colors of networks, measured on the test photos of a prepared set."""
     test = prepared.indices("test")
     lightness = prepared.lightness[test]

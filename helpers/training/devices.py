@@ -31,8 +31,9 @@ def requested() -> torch.device:
 def keep_memory() -> None:
     """Make glibc's malloc keep freed memory, so that a step's arrays stay mapped.
 
-    Otherwise every page of them is returned and cleared again in every step. Other allocators
-    are left alone.
+    Otherwise every page of them is returned and cleared again in every step: on 2 cores, one of
+    the report's network takes 107 ms without this and 78 ms with it, medians of four; street_unet
+    gains nothing. Other allocators are left alone.
     """
     trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
     if platform.libc_ver()[0] == "glibc":

@@ -141,7 +141,7 @@ def test_each_size_is_trained_and_tested_on_photos_of_that_size(studies, monkeyp
 
 def test_changes_have_paired_intervals(studies):
     models = {name: studies.train(name, seed=seed) for seed, name in enumerate(("base", "again"))}
-    found = unet_studies.judge(models, studies.prepared)
+    found = unet_studies.evaluated(models, studies.prepared)
     row = unet_studies.table(found, dict.fromkeys(models, "base")).loc["again"]
     draws = found.draws["again"].mse_vs_gray - found.draws["base"].mse_vs_gray
     limits = intervals.interval(draws, found.units.nunique())
@@ -150,7 +150,9 @@ def test_changes_have_paired_intervals(studies):
 
 def test_networks_are_measured_by_their_mean_color_on_the_test_photos(studies):
     fitted = studies.train("base")
-    found = unet_studies.table(unet_studies.judge({"base": fitted}, studies.prepared)).loc["base"]
+    found = unet_studies.table(unet_studies.evaluated({"base": fitted}, studies.prepared)).loc[
+        "base"
+    ]
     ab = predict(fitted.model, studies.prepared.lightness[30:])
     truth = studies.prepared.ab[30:].astype(float) - 128
     expected = np.square(ab - truth).sum() / np.square(truth).sum()

@@ -97,7 +97,7 @@ def lay_out(number: int, places: int, seed: int) -> Street:
     while z < end:
         crossings.append((float(z), float(rng.uniform(6, 10))))
         z += rng.uniform(70, 130)
-    lots = _lots(rng, key, style, line, start, end, crossings)
+    lots = _lots(rng, key, style, start, end, crossings)
     along = rng.random() < 0.5  # the car's heading, and so view 1, is about along the street
     return Street(
         seed=key,
@@ -119,7 +119,7 @@ def lay_out(number: int, places: int, seed: int) -> Street:
     )
 
 
-def _lots(rng, key, style, line, start, end, crossings) -> list[Lot]:
+def _lots(rng, key, style, start, end, crossings) -> list[Lot]:
     usual = {"side": 15, "avenue": 24, "canyon": 48, "open": 13}[style]
     bare = {"side": 0.14, "avenue": 0.16, "canyon": 0.08, "open": 0.55}[style]
     lots = []
