@@ -120,7 +120,10 @@ class Run:
         return paths.run_folder(self.data, self.profile.name)
 
     def record(self, **sections: dict) -> None:
-        """Add to this notebook's part: metrics, timings, data or any other section of results."""
+        """Add to this notebook's part: metrics, timings, data or any other section of results.
+
+        Raises ValueError for NaN or infinity: a number that is none must be None.
+        """
         part = _part(self.folder, self.notebook)
         content = load(part)
         for section, values in sections.items():
@@ -131,7 +134,8 @@ class Run:
         """Judge a claim of data/claims.toml and add it to this notebook's part; see `judged`.
 
         `measured` None means that this run could not measure it: the verdict is unclear.
-        `interval` is (low, high); without one it is the measured value alone.
+        `interval` is (low, high); without one it is the measured value alone. Raises KeyError for
+        a claim that the file lacks, and ValueError for NaN.
         """
         known = claims_file()
         if key not in known:
@@ -244,13 +248,13 @@ def _parsed(path: Path, changed: int) -> dict[str, dict]:
 
 
 def save(path: Path, content) -> None:
-    """Write JSON whole or not at all. NaN is refused: a number that is none must be None."""
+    """Write JSON whole or not at all. Raises ValueError for NaN or infinity."""
     with paths.whole(path) as part:
         part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def load(path: Path):
-    """Read JSON; an absent file is an error that names the step to run first."""
+    """Read JSON. Raises FileNotFoundError, with the step to run first, or ValueError."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -71,7 +71,7 @@ class Evaluation:
         kind = {"stretch": "stretches", "place": "places"}[self.units.name]
         return f"{count} {kind} of about {photos / count:.0f} photos"
 
-    def table(self, names: Iterable[str] = metrics.METRICS, intervals: bool = True):
+    def table(self, names: Iterable[str] = metrics.METRICS, intervals: bool = True) -> pd.DataFrame:
         """Models x metrics as text, "value [low, high]"; `-` where nothing can be measured.
 
         Columns are the metrics' labels with their units.
@@ -118,7 +118,9 @@ class Evaluation:
         return np.mean([metrics.pool(s)[metric].to_numpy() for s in self.sums[model]], axis=0)
 
 
-def ratio(away: Evaluation, home: Evaluation, model: str, metric: str = "mse_vs_gray"):
+def ratio(
+    away: Evaluation, home: Evaluation, model: str, metric: str = "mse_vs_gray"
+) -> tuple[float, tuple[float, float]]:
     """A metric on one set of photos over that on another, and its 95% confidence interval."""
     value = away.estimates.loc[model, metric] / home.estimates.loc[model, metric]
     fewer = min(away.units.nunique(), home.units.nunique())

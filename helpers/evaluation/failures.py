@@ -119,7 +119,8 @@ def oracles(prepared: PreparedSet, indices: np.ndarray) -> pd.Series:
 
     Knowing the class of each pixel, the answer is that class's mean color in the training photos.
     With lightness and height as well, it is the mean of 16 levels times 8 bands of the class.
-    Knowing the photo, it is the class's true mean color in that photo.
+    Knowing the photo, it is the class's true mean color in that photo. The prepared set must have
+    `classes`, as that of rendered photos has.
     """
     train, bands = prepared.indices("train"), height_groups(prepared.lightness.shape[1], 8)
 

@@ -40,7 +40,8 @@ def shrink(
     `photo` is a file, its bytes, a Pillow image, or an array (H x W x 3, uint8). `factor` is that
     of `geometry.crop_box`. `exact` decodes the whole photo and averages areas. Otherwise the JPEG
     decoder may average first, which differs by rounding where its blocks fit the cells. Raises
-    BadPhotoError, a ValueError, with the reason.
+    BadPhotoError, a ValueError, with the reason; what the decoder raises (mostly OSError) if the
+    file is damaged; FileNotFoundError.
     """
     return _shrink(decode.opened(photo), size, factor, exact)[0]
 
