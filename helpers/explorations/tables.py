@@ -16,15 +16,6 @@ GPU = paths.MEASURED / "gpu.json"
 ERROR = METRICS["mse_vs_gray"]
 COLUMNS = ("delta_e", "auc", "chroma_ratio", "colorfulness_gap")
 UNBROKEN = "\N{NO-BREAK SPACE}"  # keeps a number and its interval on one line
-ROWS = {  # names in records: names in tables
-    "as the base": "base recipe",
-    "photos as they are": "augmentation left out",
-    "photos cropped and lit otherwise, too": "cropping and relighting added",
-    "weights not averaged": "averaging of weights left out",
-    "photos of elsewhere as well": "photos of another landscape added",
-    "from nothing": "random initial weights",
-}
-WORDS = {": faithful": ", accurate", ": colorful": ", colorful", "tried": "tested"}
 
 
 def readable(table: pd.DataFrame, change: bool = False) -> pd.DataFrame:
@@ -33,37 +24,24 @@ def readable(table: pd.DataFrame, change: bool = False) -> pd.DataFrame:
     Columns are labels and units of metrics.METRICS; those that the study lacks are left out.
     change: with a second column, the difference from the row that each one is compared with.
     """
-    rows = named(table)
-    shown = {ERROR.label: [_error(row).replace(" ", UNBROKEN) for row in rows.itertuples()]}
+    shown = {ERROR.label: [_error(row).replace(" ", UNBROKEN) for row in table.itertuples()]}
     if change:
-        changes = [_change(row).replace(" ", UNBROKEN) for row in rows.itertuples()]
+        changes = [_change(row).replace(" ", UNBROKEN) for row in table.itertuples()]
         shown[f"change of {ERROR.label}"] = changes
     for column in COLUMNS:
-        if column in rows:
+        if column in table:
             metric = METRICS[column]
-            shown[metric.head] = rows[column].map(f"{{:.{metric.digits}f}}".format)
+            shown[metric.head] = table[column].map(f"{{:.{metric.digits}f}}".format)
     for column, name in (("seeds", "training runs"), ("of", "test photos")):
-        if column in rows:
-            shown[name] = rows[column]
-    return pd.DataFrame(shown, index=rows.index)
-
-
-def named(table: pd.DataFrame) -> pd.DataFrame:
-    """The same table with the row names that readers see."""
-
-    def name(row: str) -> str:
-        row = ROWS.get(row, row).replace("trained both", "trained on both")
-        for word, better in WORDS.items():
-            row = row.replace(word, better)
-        return row
-
-    return table.rename(index=name)
+        if column in table:
+            shown[name] = table[column]
+    return pd.DataFrame(shown, index=table.index)
 
 
 def step_sentences(table: pd.DataFrame) -> str:
     """For each row but the first, whether it is better or worse than the first."""
     lines = []
-    for row in named(table).iloc[1:].itertuples():
+    for row in table.iloc[1:].itertuples():
         verdict = _verdict(row.change_low, row.change_high, 0, "the base recipe")
         lines.append(f"{row.Index}: {_change(row)}, {verdict}")
     return "\n".join(lines)
@@ -71,8 +49,7 @@ def step_sentences(table: pd.DataFrame) -> str:
 
 def head_sentences(table: pd.DataFrame, point: str, base: str = "bins, weighted") -> str:
     """Which heads differ from `base` at one operating point ("accurate" or "colorful")."""
-    rows = named(table)
-    rows = rows[rows.index.str.endswith(f", {point}")]
+    rows = table[table.index.str.endswith(f", {point}")]
     rows = rows.rename(index=lambda name: name.removesuffix(f", {point}"))
     kinds = {"better": [], "worse": [], "not distinguishable": []}
     for row in rows.drop(index=base).itertuples():
@@ -85,8 +62,8 @@ def landscape_sentences(table: pd.DataFrame) -> str:
     """How a network trained on one landscape does on the other, and one trained on both."""
     lines = []
     for at, other in (("elsewhere", "here"), ("here", "elsewhere")):
-        one = table.loc[f"trained {other}, tried {at}"]
-        both = table.loc[f"trained both, tried {at}"]
+        one = table.loc[f"trained {other}, tested {at}"]
+        both = table.loc[f"trained on both, tested {at}"]
         verdict = _verdict(one.mse_vs_gray_low, one.mse_vs_gray_high, 1, "gray")
         lines.append(
             f"trained {other}, tested {at}: {_error(one)}, {verdict}; "

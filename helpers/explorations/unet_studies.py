@@ -43,12 +43,12 @@ HEADS = {  # loss, and whether rare colors get more weight
 }
 SEVERAL = ("bins, weighted", "L2")  # heads that are trained with every seed of the run
 STEPS = {
-    "as the base": {},
-    "photos as they are": {"changes": "none"},
-    "photos cropped and lit otherwise, too": {"changes": "all"},
-    "weights not averaged": {"average": None},
+    "base recipe": {},
+    "augmentation left out": {"changes": "none"},
+    "cropping and relighting added": {"changes": "all"},
+    "averaging of weights left out": {"average": None},
 }
-PRETRAINED = {"pretrained": True, "from nothing": False}
+PRETRAINED = {"pretrained": True, "random initial weights": False}
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the training places
 MOST = 0.9  # share of the photos that must be as large as the second size
 RENDERED = 600  # rendered streets for the study of image sizes
@@ -93,7 +93,7 @@ def by_head(studies: Base, names: Iterable[str] = tuple(HEADS)) -> pd.DataFrame:
 
     Bins have the two points of `operating.choose`. A regression is taken as it is, and multiplied
     by the constant that gives the validation photos their true mean chroma. Rows are
-    "<head>: faithful" and "<head>: colorful"; `change` is relative to the first head at the same
+    "<head>, accurate" and "<head>, colorful"; `change` is relative to the first head at the same
     point, `seeds` is the number of training runs.
     """
     names, predictions = tuple(names), {}
@@ -103,11 +103,11 @@ def by_head(studies: Base, names: Iterable[str] = tuple(HEADS)) -> pd.DataFrame:
         seeds = range(studies.run.seed, studies.run.seed + count)
         for seed in seeds:
             model = _head(studies, name, seed)
-            for reading, point in _points(model, studies.photos.validation).items():
-                key = f"{name}: {reading}"
+            for which, point in _points(model, studies.photos.validation).items():
+                key = f"{name}, {which}"
                 predictions.setdefault(key, []).append(predict(model, lightness, point))
     found = evaluation.evaluate(predictions, studies.prepared, studies.test)
-    against = {key: f"{names[0]}: {key.split(': ')[1]}" for key in predictions}
+    against = {key: f"{names[0]}, {key.split(', ')[-1]}" for key in predictions}
     return table(found, against).assign(seeds={key: len(s) for key, s in predictions.items()})
 
 
@@ -141,17 +141,17 @@ def _points(model, validation: Photos) -> dict[str, OperatingPoint]:
     lightness, truth = (stored.numpy() for stored in validation.take(slice(None)))
     if isinstance(model, Regression):
         gain = matching_gain(predict(model, lightness), truth)
-        return {"faithful": OperatingPoint(), "colorful": OperatingPoint(gain=gain)}
+        return {"accurate": OperatingPoint(), "colorful": OperatingPoint(gain=gain)}
     points = operating.choose([operating.Validation(model, lightness, truth)])
-    return {"faithful": points["street_unet_accurate"], "colorful": points["street_unet"]}
+    return {"accurate": points["street_unet_accurate"], "colorful": points["street_unet"]}
 
 
 def by_step(studies: Base, elsewhere: PreparedSet | None = None) -> pd.DataFrame:
-    """The base with each part of its recipe left out, and with photos of elsewhere added."""
+    """The base with each part of its recipe left out, and with photos of another landscape."""
     models = {name: studies.train(name, **change) for name, change in STEPS.items()}
     if elsewhere is not None:
-        models["photos of elsewhere as well"] = _with_elsewhere(studies, elsewhere)
-    return table(evaluated(models, studies.prepared), dict.fromkeys(models, "as the base"))
+        models["photos of another landscape added"] = _with_elsewhere(studies, elsewhere)
+    return table(evaluated(models, studies.prepared), dict.fromkeys(models, "base recipe"))
 
 
 def _with_elsewhere(studies: Base, elsewhere: PreparedSet) -> Fitted:
@@ -218,12 +218,12 @@ def by_landscape(studies: Base, elsewhere: PreparedSet) -> pd.DataFrame:
     models = {
         "here": studies.train("base"),
         "elsewhere": studies.train("elsewhere", groups(elsewhere)),
-        "both": _with_elsewhere(studies, elsewhere),
+        "on both": _with_elsewhere(studies, elsewhere),
     }
     rows = []
     for at, prepared in {"here": studies.prepared, "elsewhere": elsewhere}.items():
         found = table(evaluated(models, prepared)).assign(of=prepared.manifest["source"])
-        rows.append(found.rename(index=lambda name, at=at: f"trained {name}, tried {at}"))
+        rows.append(found.rename(index=lambda name, at=at: f"trained {name}, tested {at}"))
     return pd.concat(rows)
 
 

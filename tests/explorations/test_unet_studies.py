@@ -26,11 +26,11 @@ def checkpoints(studies):
 
 
 def test_every_study_with_the_recipe_of_the_base_shares_its_training_run(studies):
-    studies.train("as the base")
+    studies.train("base recipe")
     studies.train("head bins, weighted", loss="bins", weighted=True)
     assert checkpoints(studies) == {"unet-base-seed0"}
-    studies.train("photos as they are", changes="none")
-    assert checkpoints(studies) == {"unet-base-seed0", "unet-photos-as-they-are-seed0"}
+    studies.train("augmentation left out", changes="none")
+    assert checkpoints(studies) == {"unet-base-seed0", "unet-augmentation-left-out-seed0"}
 
 
 def test_the_base_is_the_recipe_of_street_unet_in_the_size_of_the_profile(run):  # noqa: F811
@@ -43,7 +43,7 @@ def test_the_base_is_the_recipe_of_street_unet_in_the_size_of_the_profile(run): 
 def test_heads_have_two_points_and_those_named_every_seed(studies):
     found = unet_studies.by_head(studies, ("L2", "L1"))
     assert list(found.index) == [
-        f"{head}: {how}" for head in ("L2", "L1") for how in ("faithful", "colorful")
+        f"{head}, {how}" for head in ("L2", "L1") for how in ("accurate", "colorful")
     ]
     assert found.seeds.tolist() == [2, 2, 1, 1]
     assert checkpoints(studies) == {
@@ -51,14 +51,14 @@ def test_heads_have_two_points_and_those_named_every_seed(studies):
         "unet-head-L2-seed1",
         "unet-head-L1-seed0",
     }
-    assert found.chroma_ratio["L1: colorful"] == pytest.approx(1, abs=0.2)
+    assert found.chroma_ratio["L1, colorful"] == pytest.approx(1, abs=0.2)
 
 
 def test_bins_have_an_accurate_and_a_colorful_point(studies):
     found = unet_studies.by_head(studies, ("bins",))
-    faithful, colorful = found.loc["bins: faithful"], found.loc["bins: colorful"]
-    assert faithful.mse_vs_gray < colorful.mse_vs_gray
-    assert faithful.chroma_ratio < colorful.chroma_ratio
+    accurate, colorful = found.loc["bins, accurate"], found.loc["bins, colorful"]
+    assert accurate.mse_vs_gray < colorful.mse_vs_gray
+    assert accurate.chroma_ratio < colorful.chroma_ratio
 
 
 def test_bins_and_l2_are_compared_at_the_same_chroma_of_the_validation_photos(studies):
@@ -71,11 +71,11 @@ def test_bins_and_l2_are_compared_at_the_same_chroma_of_the_validation_photos(st
     assert found.mse_vs_gray["L2"] != pytest.approx(found.mse_vs_gray["bins"], rel=1e-6)
 
 
-def test_an_encoder_of_imagenet_is_compared_with_one_from_nothing_for_every_seed(studies):
+def test_an_encoder_of_imagenet_is_compared_with_one_of_random_weights_for_every_seed(studies):
     found = unet_studies.by_pretraining(studies)
-    assert list(found.index) == ["pretrained", "from nothing"]
+    assert list(found.index) == ["pretrained", "random initial weights"]
     assert found.seeds.tolist() == [studies.run.profile.head_seeds] * 2
-    assert found.change.pretrained == 0 and found.change["from nothing"] != 0
+    assert found.change.pretrained == 0 and found.change["random initial weights"] != 0
 
 
 def test_fewer_photos_are_whole_places(studies):
@@ -102,7 +102,7 @@ def other(studies, name):
 
 def test_photos_of_elsewhere_join_every_batch(studies):
     found = unet_studies.by_step(studies, other(studies, "there"))
-    assert list(found.index) == [*unet_studies.STEPS, "photos of elsewhere as well"]
+    assert list(found.index) == [*unet_studies.STEPS, "photos of another landscape added"]
     assert found.change.iloc[0] == 0
     assert (found.change.iloc[1:] != 0).all()
 
@@ -110,14 +110,14 @@ def test_photos_of_elsewhere_join_every_batch(studies):
 def test_landscapes_are_trained_and_tested_here_and_elsewhere(studies):
     found = unet_studies.by_landscape(studies, other(studies, "there"))
     assert list(found.index) == [
-        f"trained {trained}, tried {at}"
+        f"trained {trained}, tested {at}"
         for at in ("here", "elsewhere")
-        for trained in ("here", "elsewhere", "both")
+        for trained in ("here", "elsewhere", "on both")
     ]
     assert list(found.of) == 3 * ["here"] + 3 * ["there"]
     errors = found.mse_vs_gray
     for at, away in (("here", "elsewhere"), ("elsewhere", "here")):
-        assert errors[f"trained {at}, tried {at}"] < errors[f"trained {away}, tried {at}"]
+        assert errors[f"trained {at}, tested {at}"] < errors[f"trained {away}, tested {at}"]
 
 
 def test_widths_are_given_as_numbers_of_parameters(studies):
