@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import skimage.color  # loads its parts when they are used
 
-SIZE = (112, 88)  # width and height of a stored photo, unless another is asked for
+SIZE = (112, 88)  # width and height of a stored photo, unless another is requested
 AB_OFFSET = 128.0
 L_STEPS = 2.55  # stored lightness is 2.55 L, so that white is 255
 GRAY_CHROMA = 2.0  # ab units; a gray picture exceeds it in at most one pixel of a hundred

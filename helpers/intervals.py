@@ -32,7 +32,7 @@ def draw(units: pd.Series) -> np.ndarray:
     return _drawn(len(names))[:, codes]
 
 
-@functools.lru_cache(maxsize=4)  # every model and metric asks for the same draws
+@functools.lru_cache(maxsize=4)  # every model and metric uses the same draws
 def _drawn(count: int) -> np.ndarray:
     rng = np.random.default_rng(RNG)
     return rng.multinomial(count, np.full(count, 1 / count), DRAWS).astype(np.int32)

@@ -242,7 +242,7 @@ def claims_file() -> dict[str, dict]:
     return _parsed(CLAIMS, CLAIMS.stat().st_mtime_ns)
 
 
-@cache  # a page asks more than a hundred times
+@cache  # a page uses it more than a hundred times
 def _parsed(path: Path, changed: int) -> dict[str, dict]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 

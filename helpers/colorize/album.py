@@ -108,7 +108,7 @@ def color_photo(
     """Color one photo file and write the files of its job.
 
     mark: see `photo_files.mark_of`; None leaves it out. most: pixels of the largest photo. check:
-    whether to look if the photo is upright (`upright.doubt`), which is told among the losses.
+    whether to look if the photo is upright (`upright.doubt`), which is listed among the losses.
     Raises what reading raises, WriteError, and BadPhotoError for any error in between.
     """
     try:

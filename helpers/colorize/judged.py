@@ -1,4 +1,4 @@
-"""Tells gray, toned and color photos apart, and measures the error of a colored one."""
+"""Classifies photos as gray, toned or color, and measures the error of a colored one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

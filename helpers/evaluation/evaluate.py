@@ -58,7 +58,7 @@ class Evaluation:
         """Metrics of each unit alone, means over seeds: units x metrics."""
         return self._by_unit[model]
 
-    @functools.cached_property  # every metric asks
+    @functools.cached_property  # every metric uses it
     def _by_unit(self) -> dict[str, pd.DataFrame]:
         seeds = {m: [_measured(s, self.units) for s in sums] for m, sums in self.sums.items()}
         return {model: pd.concat(each).groupby(level=0).mean() for model, each in seeds.items()}

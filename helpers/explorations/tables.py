@@ -132,7 +132,7 @@ def gpu() -> tuple[pd.DataFrame, str]:
             f"of {best}. The floor of bytes and operations is {floor:,.0f} photos/s, "
             f"{floor / speed:.1f} times as fast. With torch.compile: {with_it}"
         )
-    lines += [f"one process, {name}: {told}" for name, told in record["nccl"].items()]
+    lines += [f"one process, {name}: {text}" for name, text in record["nccl"].items()]
     ran_on = f"{environment['device']}, PyTorch {environment['versions']['torch']}"
     return pd.DataFrame(rows).T, "\n".join([f"{ran_on}, commit {environment['commit']}", *lines])
 

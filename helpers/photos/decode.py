@@ -362,7 +362,7 @@ def _built(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
     return ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), mode, "RGB", flags=exact)
 
 
-@functools.lru_cache(maxsize=16)  # it is asked for each strip of a photo
+@functools.lru_cache(maxsize=16)  # each strip of a photo uses it
 def _is_srgb(profile: bytes, mode: str) -> bool:
     """Whether a profile is sRGB, to the rounding of 8 bits. Its name may say otherwise."""
     steps = np.linspace(0, 255, 8).round().astype(np.uint8)

@@ -25,7 +25,7 @@ from .recipe import PUBLISHED, SHORT_STREET_UNET, TRAINED, Recipe
 # 1,400 thumbnails. The shipped weights, trained far longer, had both.
 # Nor is there time for several sizes, large batches, or an average that remembers long.
 LARGE = 256 * 256  # pixels of the largest photos that `street_unet` learns from
-LOOKED_AT = 100  # photos whose size is asked
+LOOKED_AT = 100  # photos whose size is read
 
 
 def published(run: Run, prepared: PreparedSet, seed: int, **changes) -> Fitted:
@@ -105,13 +105,13 @@ def street_unets(run: Run, folds: dict[int, PreparedSet]) -> dict[int, Trained]:
     held, found = {}, {}
     for seed, (photos, recipe, fitted) in fits.items():
         tested = set(folds[seed].photos.sha256.iloc[folds[seed].indices("test")])
-        asked = [s for s in fits if not tested & set(fits[s][0].validation.hashes)]
-        keys = [fits[s][2].key for s in asked]
+        others = [s for s in fits if not tested & set(fits[s][0].validation.hashes)]
+        keys = [fits[s][2].key for s in others]
         path = run.folder / "weights" / f"street_unet-seed{seed}.safetensors"
         known = _meta(path)
         if (known.get("key"), known.get("points_chosen_with")) != (fitted.key, keys):
-            held |= {s: held_out(fits[s][2], fits[s][0]) for s in asked if s not in held}
-            write(path, fitted, photos, recipe, [folds[seed]], [held[s] for s in asked], keys)
+            held |= {s: held_out(fits[s][2], fits[s][0]) for s in others if s not in held}
+            write(path, fitted, photos, recipe, [folds[seed]], [held[s] for s in others], keys)
         model, _, points = network.load(path)
         found[seed] = Trained(model, points, fitted, path)
     return found

@@ -1,4 +1,4 @@
-"""Reads a photo file and writes its colored version with everything else that the file said.
+"""Reads a photo file and writes its colored version with everything else that the file holds.
 
 The pixels are upright sRGB (`pixels`). The new file has the format, EXIF, XMP, comments,
 resolution, orientation (stored as before, with its tag) and color profile of the old one
@@ -31,7 +31,7 @@ class WriteError(Exception):
 
 @dataclass
 class Scan:
-    """A photo file: its pixels and everything else that it said."""
+    """A photo file: its pixels and everything else that it holds."""
 
     rgb: np.ndarray  # H x W x 3, uint8, sRGB, upright
     format: str  # JPEG, PNG, WEBP or TIFF
