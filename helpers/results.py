@@ -20,6 +20,7 @@ import pandas as pd
 from . import paths
 
 if TYPE_CHECKING:
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 LARGEST_SVG = 120_000  # characters
@@ -402,22 +403,42 @@ def svg(fig) -> dict:
 
 
 def drawn(fig: "Figure") -> str:
-    """The points of a figure's lines and scatters as CSV; "" if it shows pictures or nothing."""
+    """The points of a figure's lines and scatters as CSV; "" if it shows pictures or nothing.
+
+    Lines across a whole axis, such as a reference at 1, and the caps of intervals are left out.
+    """
     from matplotlib.collections import PathCollection
+    from matplotlib.container import ErrorbarContainer
 
     rows = []
     for number, axis in enumerate(fig.axes, 1):
         if axis.images:
             return ""
         panel = axis.get_title() or axis.get_ylabel() or axis.get_xlabel() or str(number)
-        series = [(line.get_label(), line.get_xydata()) for line in axis.lines]
+        bars = [bar for bar in axis.containers if isinstance(bar, ErrorbarContainer)]
+        labels = {bar.lines[0]: bar.get_label() for bar in bars}
+        caps = {cap for bar in bars for cap in bar.lines[1]}
+        lines = [x for x in axis.lines if x not in caps and x.get_transform() == axis.transData]
+        series = [(labels.get(line, line.get_label()), line.get_xydata()) for line in lines]
         scatters = [dots for dots in axis.collections if isinstance(dots, PathCollection)]
         series += [(dots.get_label(), dots.get_offsets().data) for dots in scatters]
         for label, points in series:
-            rows += [(panel, label, *point) for point in points if np.isfinite(point).all()]
+            label = "" if label.startswith("_") else label  # Matplotlib's own for one without
+            x, y = np.asarray(points, float)[np.isfinite(points).all(axis=1)].T
+            rows += [
+                (panel, label, *at) for at in zip(_ticked(axis.xaxis, x), _ticked(axis.yaxis, y))
+            ]
     names = ["panel", "series", "x", "y"]
-    text = pd.DataFrame(rows, columns=names).to_csv(index=False, float_format="%.6g")
-    return text if 0 < len(rows) <= LONGEST else ""
+    return pd.DataFrame(rows, columns=names).to_csv(index=False) if 0 < len(rows) <= LONGEST else ""
+
+
+def _ticked(axis: "Axis", values: np.ndarray) -> list[str]:
+    """Coordinates as text: the name of the nearest tick where ticks are rows with names."""
+    ticks = axis.get_ticklocs()
+    names = axis.get_major_formatter().format_ticks(ticks)
+    if any(name[:1].isalpha() for name in names) and (np.abs(np.diff(ticks)) == 1).all():
+        return [names[np.abs(ticks - value).argmin()].replace("\n", " ") for value in values]
+    return [f"{value:.6g}" for value in values]
 
 
 def _part(folder: Path, notebook: str) -> Path:

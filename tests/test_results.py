@@ -145,6 +145,27 @@ def test_a_figure_is_kept_as_a_file_and_carries_its_words(run, monkeypatch):
     assert shown[0][1]["metadata"]["alt"] == "A falling line."
 
 
+def test_the_points_of_a_drawing_are_saved_by_series_and_rows_by_name():
+    from helpers import plots
+
+    figure, (left, right) = plots.new(1, 2, sharey=True)
+    left.errorbar([0.5, 0.25], [0, 1], xerr=0.1, fmt="o", capsize=3, label="ours")
+    left.axvline(1)
+    left.set_yticks([0, 1], ["gray", "street_unet,\naccurate"])
+    left.set_xlabel("error")
+    right.plot([3, np.nan, 7], [0.2, 0, 1.2], label="here")
+    right.plot([2.5], [1])
+    right.set(title="chroma", xscale="log")
+    assert results.drawn(figure).splitlines() == [
+        "panel,series,x,y",
+        "error,ours,0.5,gray",
+        'error,ours,0.25,"street_unet, accurate"',
+        "chroma,here,3,gray",
+        'chroma,here,7,"street_unet, accurate"',
+        'chroma,,2.5,"street_unet, accurate"',
+    ]
+
+
 def test_a_claim_is_judged_by_its_band_and_printed_with_number_interval_and_band(run):
     first, second = results.judge(run, "beats_gray", (0.5, (0.4, 0.6))).splitlines()
     assert first.startswith("holds    The report's network colors better")
