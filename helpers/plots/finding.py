@@ -14,14 +14,15 @@ def finding(
     full: Mapping[str, dict],
     here: Mapping[str, dict] | None,
     name: str,
+    narrow: bool = False,
 ) -> Drawing:
     """Error and chroma of some models with their intervals, one row each.
 
     names: of the models, as the rows show them. full: metrics of a results.json, filled points.
     here: those of another run, open points without intervals, or None. name: of the run that
-    `full` is from, in words.
+    `full` is from, in words. narrow: one panel below the other, for a phone.
     """
-    figure, axes = new(1, 2, (7.2, 2.3), sharey=True)
+    figure, axes = new(*((2, 1, (4, 4.6)) if narrow else (1, 2, (7.2, 2.3))), sharey=True)
     rows = {model: -place for place, model in enumerate(names)}
     for axis, (metric, label) in zip(axes, PANELS.items()):
         axis.axvline(1, color=COLORS["truth"], linewidth=1)
@@ -44,9 +45,10 @@ def finding(
     return Drawing(
         figure,
         "finding",
-        "Left: squared error of color on held-out photos, relative to that of leaving them gray; "
-        "below 1, color helps. Right: chroma, the distance from gray, relative to that of the "
-        f"ground truth. Filled points, with 95% confidence intervals, are {name}.{also}",
+        "The first panel shows the squared error of color on held-out photos, relative to that of "
+        "leaving them gray; below 1, color helps. The second shows chroma, the distance from gray, "
+        "relative to that of the ground truth. Filled points, with 95% confidence intervals, are "
+        f"{name}.{also}",
         "Two panels of points with intervals, one row each for gray, the published network, the "
         "same network trained longer, and our network at its two operating points: the error "
         "relative to gray, and the chroma relative to ground truth.",

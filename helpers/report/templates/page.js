@@ -154,9 +154,10 @@ for (const picture of document.querySelectorAll("figure img:not(.layer img)")) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "zoom";
-  picture.parentElement.removeAttribute("tabindex");
-  picture.replaceWith(button);
-  button.append(picture);
+  const whole = picture.closest("picture") ?? picture;
+  whole.parentElement.removeAttribute("tabindex");
+  whole.replaceWith(button);
+  button.append(whole);
   button.addEventListener("click", () => {
     const copy = new Image();
     copy.src = picture.src;
