@@ -28,12 +28,12 @@ def one_photo(gray: np.ndarray, colored: np.ndarray, truth: np.ndarray) -> Drawi
     )
 
 
-def uncertainty(colored: np.ndarray, bits: np.ndarray, most: float) -> Drawing:
-    """A colored picture (H x W x 3) beside its map of entropy (H x W, bits, 0 to `most`)."""
+def uncertainty(colored: np.ndarray, bits: np.ndarray) -> Drawing:
+    """A colored picture (H x W x 3) beside its map of entropy (H x W, bits), over its range."""
     tall = colored.shape[0] / colored.shape[1]
     figure, axes = new(1, 2, (WIDTH, WIDTH / 2 * tall + 0.25))
     picture(axes[0], colored, "colored")
-    shown = axes[1].imshow(bits, cmap="cividis", vmin=0, vmax=most)
+    shown = axes[1].imshow(bits, cmap="cividis")
     axes[1].set_title("uncertainty")
     axes[1].set_axis_off()
     figure.colorbar(shown, ax=axes[1], shrink=0.8, label="entropy, bits")

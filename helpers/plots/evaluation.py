@@ -161,7 +161,7 @@ def by_class(tables: dict[str, pd.DataFrame]) -> Drawing:
     names = next(iter(tables.values())).index
     figure, axis = new(size=(6.4, 0.3 * len(names) + 1))
     for shift, (model, table) in enumerate(tables.items()):
-        x, y = table.mse_vs_gray, np.arange(len(names)) + 0.2 * shift
+        x, y = table.mse_vs_gray, np.arange(len(names)) + 0.2 * (shift - (len(tables) - 1) / 2)
         lengths = arms(x, table.mse_vs_gray_low, table.mse_vs_gray_high)
         axis.errorbar(
             x,
@@ -193,7 +193,7 @@ def along_the_street(correlations: pd.DataFrame, stretch: int) -> Drawing:
 
     stretch: places in a stretch, marked where the axis reaches that far.
     """
-    figure, axis = new(size=(6.4, 3.2))
+    figure, axis = new(size=(7.2, 3))
     for model, values in correlations.items():
         name = "gray: how colorful places are" if model == "gray" else LABELS.get(model, model)
         axis.plot(values.index, values, "o-", markersize=3, color=_color(model), label=name)
@@ -201,7 +201,7 @@ def along_the_street(correlations: pd.DataFrame, stretch: int) -> Drawing:
     if len(correlations) and stretch <= correlations.index.max():
         axis.axvline(stretch, color=COLORS["truth"], linestyle=":", label="length of a stretch")
     axis.set(xlabel="places apart", ylabel="correlation of the error", xlim=0)
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return Drawing(
         figure,
         "error_along_the_street",

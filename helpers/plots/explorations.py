@@ -44,10 +44,9 @@ def loss_one_unit(curves: dict, first: int, gray: float, settled: dict) -> Drawi
     """
     figure, axis = new()
     for (name, values), color in zip(curves.items(), (MSE, L1)):
-        axis.plot(
-            range(first, first + len(values)), values, color=color, label=f"trained with {name}"
-        )
         batch, (low, high) = settled[name]
+        label = f"trained with {name}: settles at {batch:.0f}"
+        axis.plot(range(first, first + len(values)), values, color=color, label=label)
         axis.axvspan(low, high, color=color, alpha=0.12, linewidth=0)
         axis.axvline(batch, color=color, linewidth=0.8, linestyle=":")
     axis.axhline(gray, color=COLORS["gray"], linestyle="--", label="gray, training photos")
@@ -325,6 +324,7 @@ def unet_more(panels: dict[str, pd.DataFrame], source: str) -> Drawing:
         axis.set_xticks(table.value, [_short(value) for value in table.value], fontsize=8)
         axis.minorticks_off()
     axes[0, 0].set_ylabel(ERROR)
+    figure.get_layout_engine().set(wspace=0.06)  # else labels of neighboring panels touch
     names = {label.replace("\n", " "): table.mse_vs_gray for label, table in panels.items()}
     caption = (
         f"Error relative to gray against: {'; '.join(names)}. 95% confidence intervals; {source}."

@@ -90,7 +90,7 @@ def unet_curves(losses: dict, validated: dict) -> Drawing:
         figure,
         "street_unet_curves",
         caption="street_unet during training: its loss on augmented photos, and the error of its "
-        "mean color on the validation photos.",
+        "mean color on the validation photos, at half their size, where it predicts.",
         alt="Two panels against the batch. Left, the loss falls and flattens. Right, the error "
         "relative to gray on validation photos falls below the dashed line at one.",
     )

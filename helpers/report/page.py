@@ -282,21 +282,25 @@ def _chart(main: dict, results: dict) -> dict:
     """The opening chart, as the pictures of a notebook are described."""
     here = None if main is results else results["metrics"]
     name = "this run" if main is results else "the recorded full run on real photos"
-    drawing = finding(FIVE, main["metrics"], here, name)
+    given = FIVE, main["metrics"], here, name
+    drawing, narrow = finding(*given), finding(*given, narrow=True)
     words = {"name": drawing.name, "caption": drawing.caption, "alt": drawing.alt}
-    words |= svg(drawing.figure) | {"inches": float(drawing.figure.get_figwidth())}
-    return words | {"src": _source({}, words)}
+    words |= {"inches": float(drawing.figure.get_figwidth())}
+    sources = {"src": drawing, "narrow": narrow}
+    return words | {key: _source({}, svg(each.figure)) for key, each in sources.items()}
 
 
 def _gains(run: dict) -> dict:
-    """What more photos and a pretrained encoder gave, in words, where known."""
+    """What more photos, a pretrained encoder and another landscape gave, where known."""
     studies = {name: pd.DataFrame(**each) for name, each in run.get("studies", {}).items()}
-    words = {"doubling": None, "pretrained": None}
+    words = {"doubling": None, "pretrained": None, "landscapes": None}
     if "photos" in studies:
         slope, (low, high) = tables.per_doubling(studies["photos"])
-        words["doubling"] = f"{slope:+.0%} ({low:+.0%} to {high:+.0%})"
+        words["doubling"] = f"{slope:+.1%} ({low:+.1%} to {high:+.1%})"
     if "pretraining" in studies:
         words["pretrained"] = tables.readable(studies["pretraining"], change=True).iloc[-1, 1]
+    if "landscapes" in studies:
+        words["landscapes"] = studies["landscapes"].mse_vs_gray
     return words
 
 
