@@ -79,6 +79,16 @@ def test_on_a_phone_a_drawing_scrolls_instead_of_shrinking_and_nothing_promises_
     assert visit(1280).locator(".sorts").is_visible()
 
 
+def test_on_a_phone_the_opening_chart_fits_and_has_one_panel_below_the_other(visit):
+    shape = {}
+    for width in (1280, 390):
+        chart = visit(width).locator(".finding img")
+        box = chart.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width
+        shape[width] = box["width"] / box["height"]
+    assert shape[1280] > 2 and shape[390] < 1
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_link_to_a_claim_unfolds_it_and_its_evidence_shows_verdict_and_number(visit, width):
     page = visit(width, reduced_motion="reduce")
