@@ -432,7 +432,7 @@ def test_the_address_comes_from_the_variable(server, tmp_path, monkeypatch):
 
 def test_too_little_room_is_reported_before_the_download(server, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: type("", (), {"free": 10**6}))
-    with pytest.raises(OSError, match=r"about 9 MB are needed .* --images"):
+    with pytest.raises(OSError, match=r"about 9 MB are needed .* take fewer photos"):
         run(server, names(12), tmp_path)
     assert server.asked == []
 
