@@ -34,8 +34,8 @@ from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from . import color
 
 AUC_LIMIT = 150  # largest threshold, ab units
-VIVID = 20  # chroma above which a pixel counts for rmse_chroma20
-COUNTED = 2**22  # counts of photos in draws that are summed at once
+CHROMA20 = 20  # chroma above which a pixel counts for rmse_chroma20
+AT_ONCE = 2**22  # counts of photos in draws that are summed at once
 BATCH = 8  # photos measured at once: their arrays stay in a core's cache
 
 
@@ -156,7 +156,7 @@ def median(sums: pd.DataFrame, counts: np.ndarray) -> np.ndarray:
     if not len(order):
         return np.full(len(counts), np.nan)
     middle = []
-    for drawn in np.array_split(counts, max(1, counts.size // COUNTED)):
+    for drawn in np.array_split(counts, max(1, counts.size // AT_ONCE)):
         below = drawn[:, order].cumsum(axis=1)
         middle.append((2 * below >= below[:, -1:]).argmax(axis=1))
     return ratios[order][np.concatenate(middle)]
@@ -219,7 +219,7 @@ def _sums(ab, lightness, truth, weights, true_lab, true_rgb) -> pd.DataFrame:
     area = auc_of(np.sqrt(square))
     weight = weights[truth[..., 0], truth[..., 1]]
     true_chroma = color.chroma(true)
-    vivid = true_chroma > VIVID
+    vivid = true_chroma > CHROMA20
     colorful, true_colorful = colorfulness(rgb), colorfulness(true_rgb)
     maps = {  # summed over the pixels of each photo
         "pixels": np.ones_like(square),

@@ -161,7 +161,7 @@ def test_the_median_is_that_of_photos_repeated_as_often_as_they_were_drawn(
         )
         expected.append(lower)
     np.testing.assert_allclose(metrics.median(sums, counts), expected, rtol=1e-5)
-    monkeypatch.setattr(metrics, "COUNTED", 2 * counts.shape[1])  # in several parts
+    monkeypatch.setattr(metrics, "AT_ONCE", 2 * counts.shape[1])  # in several parts
     np.testing.assert_allclose(metrics.median(sums, counts), expected, rtol=1e-5)
 
 
@@ -271,7 +271,7 @@ def test_weights_are_those_of_the_class_of_each_color(photos):
 
 
 def test_weights_count_the_colors_of_every_photo_however_many_there_are(photos):
-    truth = np.concatenate([photos[1]] * 7)[: bins.COUNTED + 9]
+    truth = np.concatenate([photos[1]] * 7)[: bins.AT_ONCE + 9]
     stored, centers = np.indices((256, 256)).reshape(2, -1).T - 128.0, bins.gamut_centers()
     found, counts = np.unique(truth.reshape(-1, 2), axis=0, return_counts=True)
     soft = bins.soft_encode(torch.from_numpy(found - 128.0).float(), centers)

@@ -45,7 +45,7 @@ SEEN = 144 * 144  # pixels of what the network sees
 # 0.634 from 0.633 (accurate); 0.483 from 0.485, 0.561 from 0.573, 0.713 from 0.719 (colorful).
 # With all three both ways, at twice the cost: 0.434, 0.539, 0.631; 0.468, 0.560, 0.714.
 SCALES = (0.75, 1, 1.33)
-MIRRORED = 1
+MIRRORED_SCALE = 1
 LEAST_SIDE = 8  # pixels of what the network sees, however long and thin the picture
 
 
@@ -169,7 +169,10 @@ class Colorizer:
         sizes = [network_size(*gray.shape, scale) for scale in SCALES]
         low = tuple((side + 1) // 2 for side in sizes[-1])
         seen = torch.stack(
-            [self._posterior(gray, size, low, s == MIRRORED) for s, size in zip(SCALES, sizes)]
+            [
+                self._posterior(gray, size, low, s == MIRRORED_SCALE)
+                for s, size in zip(SCALES, sizes)
+            ]
         )
         logs = torch.log_softmax(seen.mean(dim=0), dim=1)
         unsure = float(street_unet.certainty(self.model, logs)) < UNSURE

@@ -23,7 +23,7 @@ from ..model.efficientnet import Classifier, pretrained
 
 SIZE = 260  # pixels a side, for which lite2 was trained
 BATCH = 4  # photos in one pass; larger ones are no faster on a CPU
-HEADS = {
+LABELS = {
     "same_class": "same class as original, share",
     "more_than_gray": "same class, difference from gray",
     "frechet": "Fréchet distance",
@@ -49,10 +49,10 @@ class Judgement:
         return {"photos": len(self.units), "unit": self.units.name, "models": models}
 
     def table(self) -> pd.DataFrame:
-        """Models x HEADS as text, "value [low, high]"; the Frechet distance has no interval."""
-        columns = {HEADS["same_class"]: self._texts("same_class", "")}
-        columns[HEADS["more_than_gray"]] = self._texts("more_than_gray", "+")
-        columns[HEADS["frechet"]] = [f"{value:.2f}" for value in self.values.frechet]
+        """Models x LABELS as text, "value [low, high]"; the Frechet distance has no interval."""
+        columns = {LABELS["same_class"]: self._texts("same_class", "")}
+        columns[LABELS["more_than_gray"]] = self._texts("more_than_gray", "+")
+        columns[LABELS["frechet"]] = [f"{value:.2f}" for value in self.values.frechet]
         return pd.DataFrame(columns, index=self.values.index)
 
     def note(self) -> str:

@@ -20,7 +20,7 @@ from .. import color
 STEP = 10  # ab units
 NEIGHBORS = 5
 SIGMA = 5.0  # ab units
-COUNTED = 64  # photos whose colors are counted at once
+AT_ONCE = 64  # photos whose colors are counted at once
 MIX = 0.5  # the paper's lambda: how much of the prior is replaced by a uniform one
 
 
@@ -130,8 +130,8 @@ def color_weights(truth: np.ndarray, mix: float = MIX) -> np.ndarray:
     """
     stored, centers, nearest = _gamut_bins()
     counts = np.zeros(256 * 256, np.int64)
-    for start in range(0, len(truth), COUNTED):
-        part = truth[start : start + COUNTED]
+    for start in range(0, len(truth), AT_ONCE):
+        part = truth[start : start + AT_ONCE]
         codes = part[..., 0].astype(np.intp) * 256 + part[..., 1]
         counts += np.bincount(codes.ravel(), minlength=len(counts))
     found = np.flatnonzero(counts)

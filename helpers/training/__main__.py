@@ -201,7 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
 def prepared_sets(options: argparse.Namespace) -> list[preprocessing.PreparedSet]:
     """The prepared set of the photos; for `street_unet` those of the extra folders apart.
 
-    `street_unet` sees photos as large as they are, up to LARGE. Of extra photos it uses the
+    `street_unet` sees photos as large as they are, up to MOST_PIXELS. Of extra photos it uses the
     training stretches only, so that others can test it. Raises ValueError for two folders of
     extra photos and another network.
     """

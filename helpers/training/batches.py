@@ -74,7 +74,7 @@ def draw(sets: Sequence[Photos], counts: Sequence[int]) -> list[tuple[Tensor, Te
     return [p.take(torch.randint(len(p), (n,), device="cpu").numpy()) for p, n in picked]
 
 
-def fitted(lightness: Tensor, target: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def cut_to_size(lightness: Tensor, target: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Photos (B x 1 x H x W) and target (B x C x h x w), cut and shrunk for batches of `size`.
 
     size: height and width of the batch. A random part as wide or as high as the photo, with the

@@ -24,7 +24,7 @@ from .recipe import PUBLISHED, SHORT_STREET_UNET, TRAINED, Recipe
 # of 0.63 against 0.62 on rendered streets, 0.43 against 0.38 and 0.62 against 0.60 on 600 and
 # 1,400 thumbnails. The shipped weights, trained far longer, had both.
 # Nor is there time for several sizes, large batches, or an average that remembers long.
-LARGE = 256 * 256  # pixels of the largest photos that `street_unet` learns from
+MOST_PIXELS = 256 * 256  # pixels of the largest photos that `street_unet` learns from
 LOOKED_AT = 100  # photos whose size is read
 
 
@@ -128,7 +128,7 @@ def _meta(path: Path) -> dict:
 def training_size(data: str | Path, images: int | None = None) -> tuple[int, int]:
     """Width and height at which `street_unet` learns from a source of photos.
 
-    As large as nearly all of its photos are and with their shape, up to LARGE pixels, in steps of
+    As large as nearly all of its photos are and with their shape, up to MOST_PIXELS, in steps of
     28 x 22, on which the split looks for doubles.
     """
     if data in paths.SOURCES:
@@ -139,7 +139,7 @@ def training_size(data: str | Path, images: int | None = None) -> tuple[int, int
         with suppress(OSError, ValueError):
             sizes.append(decode.upright_size(decode.opened(photo.path)))
     width, height = np.quantile(sizes or [color.SIZE], 0.1, axis=0)
-    scale = min(1, math.sqrt(LARGE / (width * height)))
+    scale = min(1, math.sqrt(MOST_PIXELS / (width * height)))
     return tuple(
         max(4, int(side * scale / cell)) * cell for side, cell in ((width, 28), (height, 22))
     )

@@ -140,7 +140,7 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
                 shape = recipe.sizes[int(torch.randint(len(recipe.sizes), (), device="cpu"))][::-1]
             parts = [
                 batches.vary(
-                    *batches.fitted(stored[:, None].float(), learns.target(ab), shape),
+                    *batches.cut_to_size(stored[:, None].float(), learns.target(ab), shape),
                     recipe.changes, shape,
                 )
                 for stored, ab in drawn

@@ -104,7 +104,7 @@ def test_seen_once_at_that_size_the_colors_are_those_of_the_network(
 ):
     """Where nothing has to be shrunk, chroma averaged down is what the network said."""
     monkeypatch.setattr(coloring, "SCALES", (1,))
-    monkeypatch.setattr(coloring, "MIRRORED", None)
+    monkeypatch.setattr(coloring, "MIRRORED_SCALE", None)
     monkeypatch.setattr(coloring, "SEEN", 88 * 112)
     monkeypatch.setattr(coloring, "UNSURE", 0)
     gray = np.kron(np.random.default_rng(1).integers(60, 200, (11, 14)), np.ones((8, 8)))
@@ -170,7 +170,7 @@ def test_the_middle_size_is_seen_mirrored_and_its_colors_return_to_their_place(m
         return torch.linspace(0.02, 0.5, half.shape[-1]).expand_as(half)
 
     followed, lopsided = entropy(by_light), entropy(by_side)
-    monkeypatch.setattr(coloring, "MIRRORED", None)
+    monkeypatch.setattr(coloring, "MIRRORED_SCALE", None)
     assert (followed - entropy(by_light)).abs().max() < 0.02
     alone = entropy(by_side)
     assert (lopsided[..., 0] - alone[..., 0]).min() > 0.1

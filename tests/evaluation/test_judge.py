@@ -162,7 +162,7 @@ def test_results_are_json_and_a_single_place_has_no_interval(photos, classifier)
     assert results["photos"] == 2 and results["unit"] == "place"
     assert results["models"]["gray"]["same_class_low"] is None
     assert 0 <= results["models"]["gray"]["same_class"] <= 1
-    assert found.table().loc["gray", judge.HEADS["same_class"]].endswith("[-, -]")
+    assert found.table().loc["gray", judge.LABELS["same_class"]].endswith("[-, -]")
 
 
 def test_too_few_photos_to_compare_are_refused_before_any_work(photos):

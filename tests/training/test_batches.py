@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from helpers.training import STREET_UNET, Photos
-from helpers.training.batches import draw, fitted, order, vary
+from helpers.training.batches import cut_to_size, draw, order, vary
 
 
 def test_every_photo_comes_once_a_pass_and_passes_are_shuffled_anew():
@@ -46,7 +46,7 @@ def test_photos_of_any_size_come_in_that_of_the_batch_with_their_colors(own, siz
     """Where lightness tells the color, it still does after cutting and shrinking."""
     torch.manual_seed(2)
     ramp = torch.linspace(50, 200, own[1]).expand(3, 1, *own)
-    cut = fitted(ramp, F.avg_pool2d(ramp, 2).expand(3, 2, *(n // 2 for n in own)), size)
+    cut = cut_to_size(ramp, F.avg_pool2d(ramp, 2).expand(3, 2, *(n // 2 for n in own)), size)
     lightness, ab = vary(*cut, changes, size)
     assert lightness.shape == (3, 1, *size)
     assert ab.shape == (3, 2, *(n // 2 for n in size))
@@ -58,7 +58,7 @@ def test_photos_of_any_size_come_in_that_of_the_batch_with_their_colors(own, siz
 
 def test_photos_of_the_size_of_the_batch_are_not_touched():
     photo, ab = torch.rand(2, 1, 8, 12), torch.rand(2, 2, 4, 6)
-    assert all(x is y for x, y in zip(fitted(photo, ab, (8, 12)), (photo, ab)))
+    assert all(x is y for x, y in zip(cut_to_size(photo, ab, (8, 12)), (photo, ab)))
 
 
 def test_augmentation_moves_color_with_lightness():

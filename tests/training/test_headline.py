@@ -74,7 +74,7 @@ def test_the_training_size_is_that_of_upright_photos_up_to_a_limit(tmp_path):
     (tmp_path / "3.jpg").write_bytes(b"damaged")
     width, height = headline.training_size(tmp_path)
     assert width < height and width % 28 == height % 22 == 0
-    assert 0.8 * headline.LARGE < width * height <= headline.LARGE
+    assert 0.8 * headline.MOST_PIXELS < width * height <= headline.MOST_PIXELS
 
 
 def test_a_fold_chooses_its_points_without_the_photos_that_it_tests(tmp_path):
