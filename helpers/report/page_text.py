@@ -162,11 +162,11 @@ def headline(run: dict) -> str:
     said = []
     if isinstance(published, float):
         share = f"gives street photos {published:.0%} of their color"
-        grays = "leaves street photos almost gray"
+        grays = f"leaves street photos almost gray, with {published:.0%} of their color"
         said.append(f"The published network {grays if published < ALMOST_GRAY else share}")
     if isinstance(longer, float):
         share = f"gives them {longer:.0%} of their color"
-        grays = "leaves them almost gray, too"
+        grays = f"leaves them almost gray, too ({longer:.0%})"
         said.append(f"trained longer, it {grays if longer < ALMOST_GRAY else share}")
     verdicts = {claim["key"]: claim["verdict"] for claim in run["claims"]}
     if "street_unet_accurate" in color:

@@ -371,7 +371,7 @@ def test_the_headline_says_what_the_numbers_and_verdicts_say():
         return {"metrics": metrics, "claims": [{"key": "unet_beats_cnn", "verdict": verdict}]}
 
     said = page_text.headline(run(0.2, 0.6, "holds"))
-    assert "almost gray; trained longer, it gives them 60% of their color; ours is closer" in said
+    assert "almost gray, with 20% of their color; trained longer, it gives them 60%" in said
     said = page_text.headline(run(0.5, 0.6, "unclear"))
     assert "50% of their color" in said and "unclear" in said
     assert "no closer" in page_text.headline(run(0.5, 0.6, "fails"))
