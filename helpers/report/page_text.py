@@ -165,7 +165,7 @@ def headline(run: dict) -> str:
         grays = f"leaves street photos almost gray, with {published:.0%} of their color"
         said.append(f"The published network {grays if published < ALMOST_GRAY else share}")
     if isinstance(longer, float):
-        share = f"gives them {longer:.0%} of their color"
+        share = f"gives them {longer:.0%}"
         grays = f"leaves them almost gray, too ({longer:.0%})"
         said.append(f"trained longer, it {grays if longer < ALMOST_GRAY else share}")
     verdicts = {claim["key"]: claim["verdict"] for claim in run["claims"]}
