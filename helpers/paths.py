@@ -177,6 +177,8 @@ def output(text: str) -> Path:
     Nothing else would: a folder called `~name` would be made.
     """
     path = Path(os.path.expanduser(text))
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
     if text.startswith("~") and path == Path(text):
         raise argparse.ArgumentTypeError(
             f"{text}: there is no such user. For a path, give ./{text}"

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = made.add_argument
-    add("inputs", nargs="+", type=Path, metavar="IN", help="photos, or folders of photos")
+    add("inputs", nargs="+", type=given, metavar="IN", help="photos, or folders of photos")
     add("--output", type=folder, required=True, metavar="OUT", help="folder for colored photos")
     add(
         "--weights",
@@ -106,6 +106,13 @@ def parser() -> argparse.ArgumentParser:
         "--keep", action="store_true", help="skip existing files and write the others"
     )
     return made
+
+
+def given(text: str) -> Path:
+    """For argparse: a photo or a folder. Refuses an empty path, which would be this folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
 
 
 def folder(text: str) -> Path:

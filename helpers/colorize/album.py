@@ -71,7 +71,7 @@ def find_jobs(
             targets["uncertainty"] = stem.with_name(stem.name + "_uncertainty.png")
         clash = taken.intersection(targets.values())
         if clash:
-            why = f"another photo is written as {min(clash)}: color it on its own"
+            why = f"another photo is written as {min(clash)}: color it into another folder"
             failed.append(Done(photo, failure=why))
             continue
         taken |= {*targets.values()}

@@ -6,6 +6,7 @@ import hashlib
 import io
 import math
 import os
+import struct
 import warnings
 import zlib
 from pathlib import Path
@@ -20,7 +21,8 @@ MAX_BYTES = 1_000_000_000  # of a file: MAX_PIXELS of 16-bit RGBA without compre
 # Pillow warns from 89 megapixels on and refuses from twice that; this project has one limit.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-warnings.filterwarnings("ignore", message=".*EXIF", module="PIL")  # `exif` names what is lost
+# `exif` names what is lost.
+warnings.filterwarnings("ignore", message=".*EXIF|Truncated File Read", module="PIL")
 PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a text; Pillow refuses a photo with more
 
 ORIENTATION = 0x0112  # the EXIF tag; from 5 on, width and height change places
@@ -45,6 +47,7 @@ TIFFS = (
     "of a kind that can be read: save it as gray or RGB with 8 or 16 bits, little-endian, channels "
     "interleaved, without alpha"
 )
+EXIF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 TRANSFERS = {16: "PQ", 18: "HLG"}  # ITU-T H.273
 
 
@@ -121,14 +124,47 @@ def read(path: str | os.PathLike, most: int = MAX_PIXELS) -> bytes:
 
 
 def exif(image: Image.Image) -> Image.Exif:
-    """The EXIF of a photo; if it is damaged, it is removed and named in `image.info["lost"]`."""
+    """The EXIF of a photo; what is damaged is removed and named in `image.info["lost"]`."""
+    found = image.info.get("exif", b"")
     try:
-        Image.Exif().load(image.info.get("exif", b""))  # Pillow may have overlooked the damage
+        sound = _without_values_cut_off(found)
+        Image.Exif().load(sound)  # Pillow may have overlooked the damage
+        if sound != found:
+            image.info["exif"] = sound
+            image.info.setdefault("lost", []).append("damaged parts of its EXIF are left out")
         return image.getexif()
     except Exception:  # struct, value and syntax errors, as the damage may be
         image.info.pop("exif", None)
         image.info.setdefault("lost", []).append("its EXIF is damaged and left out")
         return image.getexif()
+
+
+def _without_values_cut_off(exif: bytes) -> bytes:
+    """EXIF without the tags of its first directory whose values would lie beyond its end.
+
+    Everything else stays in its place. Raises ValueError or struct.error if the directory itself is
+    cut off.
+    """
+    head = 6 if exif.startswith(b"Exif\0\0") else 0
+    if len(exif) < head + 8:
+        return exif
+    sign = "<" if exif[head : head + 2] == b"II" else ">"
+    first = head + struct.unpack_from(sign + "I", exif, head + 4)[0]
+    count = struct.unpack_from(sign + "H", exif, first)[0]
+    end = first + 2 + 12 * count
+    if end > len(exif):
+        raise ValueError("the directory is cut off")
+    kept = []
+    for at in range(first + 2, end, 12):
+        _, kind, number, place = struct.unpack_from(sign + "HHII", exif, at)
+        size = number * EXIF_SIZES.get(kind, 0)
+        if size <= 4 or head + place + size <= len(exif):
+            kept.append(exif[at : at + 12])
+    if len(kept) == count:
+        return exif
+    following, rest = exif[end : end + 4], exif[end + 4 :]  # where the thumbnail's directory is
+    directory = struct.pack(sign + "H", len(kept)) + b"".join(kept) + following
+    return exif[:first] + directory.ljust(end + 4 - first, b"\0") + rest
 
 
 def orientation(image: Image.Image) -> int:

@@ -536,6 +536,7 @@ def test_a_wrong_command_is_refused_before_any_work(
         ("~nosuchuser/colored", "there is no such user"),
         ("x" * 300, "File name too long"),
         ("colored.jpg", "colored.jpg is the name of a photo"),
+        ("", "the path is empty"),
     ],
 )
 def test_an_output_that_no_folder_can_be_is_refused_in_one_sentence(

@@ -77,6 +77,22 @@ def test_the_upright_size_is_known_before_decoding(tmp_path, format, orientation
     assert np.abs(shown - np.asarray(upright)).mean() < 5
 
 
+@pytest.mark.parametrize("end", [60, 74, 90])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_no_value_is_invented_for_exif_that_is_cut_off(tmp_path, end, order):
+    tags = [(271, 2, 6, 74), (274, 3, 1, 6 if order == "<" else 6 << 16), (305, 2, 40, 80)]
+    entries = b"".join(struct.pack(order + "HHII", *tag) for tag in tags)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(tags))
+    whole = head + entries + bytes(4) + bytes(74 - 50) + b"Kodak\0" + b"x" * 40
+    path = tmp_path / "cut.jpg"
+    photo(3, (64, 48)).save(path, exif=b"Exif\0\0" + whole[:end])
+    scan = photo_files.read(decode.opened(path), MARK)
+    assert scan.losses == ["damaged parts of its EXIF are left out"]
+    tags = dict(rewritten(tmp_path, scan).getexif())
+    assert tags.pop(305) == MARK and tags.pop(274) == 6
+    assert tags == ({271: "Kodak"} if end > 80 else {})
+
+
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
 def test_an_orientation_that_exif_does_not_define_counts_as_upright(tmp_path, orientation):
     path = tmp_path / "photo.jpg"

@@ -138,6 +138,8 @@ def _store(path: Path, encoded: bytes | memoryview) -> None:
             size = part.write_bytes(encoded)
             if not size == part.stat().st_size == len(encoded):
                 raise OSError(errno.ENOSPC, "written in part")
+    except PermissionError as error:
+        raise WriteError(f"could not be written: no permission for {path.parent}") from error
     except OSError as error:
         raise WriteError(f"could not be written: {decode.reason(error)}") from error
 
