@@ -48,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = made.add_argument
-    add("inputs", nargs="+", type=given, metavar="IN", help="photos, or folders of photos")
+    add(
+        "inputs", nargs="+", type=photo_or_folder, metavar="IN", help="photos, or folders of photos"
+    )
     add("--output", type=folder, required=True, metavar="OUT", help="folder for colored photos")
     add(
         "--weights",
@@ -108,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def given(text: str) -> Path:
+def photo_or_folder(text: str) -> Path:
     """For argparse: a photo or a folder. Refuses an empty path, which would be this folder."""
     if not text:
         raise argparse.ArgumentTypeError("the path is empty")

@@ -20,10 +20,6 @@ from .batches import Photos
 from .loop import Fitted, fit
 from .recipe import PUBLISHED, SHORT_STREET_UNET, TRAINED, Recipe
 
-# In a run's short training, cropping and relighting cost more than they give: validation errors
-# of 0.63 against 0.62 on rendered streets, 0.43 against 0.38 and 0.62 against 0.60 on 600 and
-# 1,400 thumbnails. The shipped weights, trained far longer, had both.
-# Nor is there time for several sizes, large batches, or an average that remembers long.
 MOST_PIXELS = 256 * 256  # pixels of the largest photos that `street_unet` learns from
 LOOKED_AT = 100  # photos whose size is read
 
