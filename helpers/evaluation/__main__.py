@@ -23,7 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure as the command line says; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m helpers.evaluation",
-        description="Measure the shipped model, and baselines without a network, on your photos.",
+        description="Measure the shipped model, and baselines without a network, on your photos. "
+        "They are shrunk to 112 x 88 and colored as by python -m helpers.colorize.",
         epilog="Photos that the weights were trained or tuned on are left out and counted.",
     )
     add = parser.add_argument

@@ -10,6 +10,7 @@ import torch
 from photo_samples import street
 
 from helpers import color, paths, preprocessing
+from helpers.colorize import Colorizer
 from helpers.evaluation import __main__ as command
 from helpers.evaluation import folder as evaluation_folder
 from helpers.metrics import METRICS
@@ -97,6 +98,20 @@ def test_a_negative_number_of_judged_photos_is_refused(folder, capsys):
     with pytest.raises(SystemExit):
         command.main([str(folder), "--judged", "-1"])
     assert "0 or more, not -1" in capsys.readouterr().err
+
+
+def test_weights_are_measured_on_the_colors_that_a_user_gets(folder, tmp_path):
+    weights = tmp_path / "w.safetensors"
+    model, meta, points = street_unet.load(paths.WEIGHTS / "street_unet.safetensors")
+    street_unet.save(weights, model, meta, {"street_unet": points["street_unet"]})
+    judged, *_ = evaluation_folder.evaluate_folder(folder, weights)
+    prepared = preprocessing.prepare(folder)
+    truth = color.load_ab(prepared.ab)
+    photos = color.join_lab(color.load_lightness(prepared.lightness), truth)
+    colorizer = Colorizer.load(weights, "street_unet")
+    colored = np.stack([colorizer.colorize(photo) for photo in photos])
+    expected = np.square(color.split_lab(colored)[1] - truth).mean() / np.square(truth).mean()
+    assert judged.estimates.mse_vs_gray["street_unet"] == pytest.approx(expected, rel=0.01)
 
 
 def test_shipped_weights_are_taken_without_being_named(folder, tmp_path):
