@@ -27,6 +27,7 @@ except KeyboardInterrupt:  # PyTorch takes seconds to load
     print("Stopped before any photo was colored.", file=sys.stderr)
     raise SystemExit(130) from None
 
+MEGAPIXELS = (1, 4000)  # limits of --max-megapixels
 LISTED = 20  # photos named in a list; the rest are counted
 
 DESCRIPTION = """Color gray photos at their own size. Only color is added; the lightness stays.
@@ -35,7 +36,8 @@ If a photo has color, its gray version is colored and the error is reported. A p
 such as sepia, counts as gray, and its tone is replaced. A white or black border stays without
 color. If it is wider than a fifth of the photo and not on all four sides, crop it first.
 If the network is unsure of a photo, the command reports the photo and uses --model accurate.
-Files are JPEG, PNG, WebP or TIFF. They keep their format, EXIF, orientation and color profile.
+Files are JPEG, PNG, WebP or TIFF. They keep their format, EXIF, orientation and color profile, but
+a profile for gray gives way to sRGB.
 A PNG or TIFF of 16 bits is written with 16 bits, unless it has transparent parts or color of more
 than 40 megapixels. A colored file says in EXIF and XMP that its colors were predicted."""
 
@@ -70,15 +72,15 @@ def parser() -> argparse.ArgumentParser:
         "--temperature",
         type=between(*coloring.TEMPERATURES),
         metavar="T",
-        help="smaller is bolder, larger is less saturated (default: the model's own, see "
-        "data/weights/README.md)",
+        help="smaller is bolder, larger is less saturated; {} to {} (default: the model's own, see "
+        "data/weights/README.md)".format(*coloring.TEMPERATURES),
     )
     add(
         "--chroma-gain",
         type=between(*coloring.GAINS),
         default=1.0,
         metavar="G",
-        help="multiply all chroma by G (default: 1)",
+        help="multiply all chroma by G, {} to {} (default: 1)".format(*coloring.GAINS),
     )
     add("--device", help="cpu, cuda or mps (default: a GPU if there is one)")
     add("--compare", action="store_true", help="also write gray and color side by side")
@@ -96,11 +98,11 @@ def parser() -> argparse.ArgumentParser:
     add("--no-mark", action="store_true", help="leave out the mark that colors were predicted")
     add(
         "--max-megapixels",
-        type=between(1, 4000),
+        type=between(*MEGAPIXELS),
         default=decode.MAX_PIXELS / 1e6,
         metavar="N",
-        help="color photos of up to N megapixels, WebP of half as many (default: %(default)g); "
-        "memory grows with N",
+        help="color photos of up to N megapixels, WebP of half as many; {} to {} (default: "
+        "%(default)g); memory grows with N".format(*MEGAPIXELS),
     )
     existing = made.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace existing files")
@@ -170,9 +172,13 @@ def color_all(made: argparse.ArgumentParser, options: argparse.Namespace) -> int
             options.device,
         )
         mark = None if options.no_mark else photo_files.mark_of(options.weights)
-        options.output.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         made.exit(2, f"{made.prog}: {error}\n")
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"cannot make {options.output} ({error.strerror}): name another folder"
+        made.exit(2, f"{made.prog}: {why}\n")
     begun = time.perf_counter()
     inputs = [Path(os.path.expanduser(given)) for given in options.inputs]
     jobs, done = find_jobs(inputs, options.output, options.compare, options.uncertainty)

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageCms, PngImagePlugin
 
 FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "TIFF"}  # MPO: a JPEG with a second picture behind it
+SAVE_AS = "save it as JPEG, PNG, WebP or TIFF"
 MAX_PIXELS = 120_000_000  # decoded, about half a gigabyte
 MAX_BYTES = 1_000_000_000  # of a file: MAX_PIXELS of 16-bit RGBA without compression
 
@@ -74,7 +75,7 @@ def opened(
         return Image.fromarray(photo)
     data = photo if isinstance(photo, bytes) else read(photo, most)
     if not data:
-        raise BadPhotoError("an empty file")
+        raise BadPhotoError("an empty file: copy it again")
     too_large = TooLargeError(f"more than {most / 10**6:g} megapixels")
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, most)  # Pillow's own, for all threads
     lost = []
@@ -89,11 +90,11 @@ def opened(
     except Image.UnidentifiedImageError:
         if data[:4] in TIFF_HEADS:
             raise BadPhotoError(f"a TIFF that is damaged or not {TIFFS}") from None
-        raise BadPhotoError("not a photo that can be read (JPEG, PNG, WebP, TIFF)") from None
+        raise BadPhotoError(f"not a photo that can be read: {SAVE_AS}") from None
     if image.format not in FORMATS:
-        raise BadPhotoError(f"a {image.format} file, not a JPEG, PNG, WebP or TIFF")
+        raise BadPhotoError(f"a {image.format} file: {SAVE_AS}")
     if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
-        raise BadPhotoError("an animation, not a photo")
+        raise BadPhotoError("an animation, not a photo: save one picture of it")
     if image.format == "TIFF":
         _skip_thumbnail(image)
     image.info["lossless"] = image.format == "WEBP" and b"VP8L" in data[: data.find(b"VP8 ")]
@@ -252,7 +253,7 @@ def _check_samples(tiff: Image.Image) -> None:
     if not all(isinstance(side, int) for side in tile) or math.prod(tile) > max(
         LARGE_TILE, 4 * tiff.width * tiff.height
     ):
-        raise BadPhotoError("a TIFF whose tiles are far larger than the photo")
+        raise BadPhotoError("a TIFF whose tiles are far larger than the photo: save it in strips")
     if tiff.mode == "I;16":
         black, white = (2**bits - 1, 0) if tag(262) == 0 else (0, 2**bits - 1)
         tiff.info["black and white"] = black, white
@@ -372,7 +373,7 @@ def reason(error: BaseException) -> str:
             return "a folder, not a photo"
         case OSError(errno=int() as number):
             return os.strerror(number)
-    return f"damaged or cut off ({error})"
+    return f"damaged or cut off ({error}): copy it again"
 
 
 def transform(mode: str, profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform | None] | None:

@@ -534,7 +534,7 @@ def test_a_wrong_command_is_refused_before_any_work(
     ("output", "says"),
     [
         ("~nosuchuser/colored", "there is no such user"),
-        ("x" * 300, "File name too long"),
+        ("x" * 300, "(File name too long): name another folder"),
         ("colored.jpg", "colored.jpg is the name of a photo"),
         ("", "the path is empty"),
     ],
