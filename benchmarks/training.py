@@ -17,7 +17,6 @@ import argparse
 import contextlib
 import functools
 import multiprocessing
-import os
 import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -31,12 +30,13 @@ from tqdm import tqdm
 
 from helpers import model, paths, results
 from helpers.model.as_published import AsPublished
+from helpers.photos.pool import cores
 from helpers.training import PUBLISHED, STREET_UNET, Photos, fit
 from helpers.training.batches import order
 from helpers.training.devices import keep_memory
 
 BATCH, TURN, TURNS = 16, 3, 6  # photos a batch, batches a turn, turns
-ALL = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+ALL = cores()
 
 
 @functools.cache

@@ -101,9 +101,9 @@ def _photos(given: Path, output: Path) -> tuple[Path, list[str], list[tuple[str,
 def color_photo(
     job: Job,
     colorizer: Colorizer,
-    mark: str | None = None,
-    most: int = decode.MAX_PIXELS,
-    check: bool = False,
+    mark: str | None,
+    most: int,
+    check: bool,
 ) -> Done:
     """Color one photo file and write the files of its job.
 
@@ -141,7 +141,7 @@ def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer, check: b
         pair = np.concatenate([gray, painted], axis=1)
         photo_files.write_picture(job.targets["compare"], pair, scan.mark)
     if "uncertainty" in job.targets:
-        share = colorizer.spread(bits, small, inside) / math.log2(len(colorizer.model.centers))
+        share = colorizer.map_of_bits(bits, small, inside) / math.log2(len(colorizer.model.centers))
         shades = (share.clip(0, 1) * 255).round().astype(np.uint8)
         photo_files.write_picture(job.targets["uncertainty"], shades)
     if "colored" in job.targets:  # in the order of its rows, so that none need wait in memory
@@ -157,10 +157,10 @@ def _color_scan(job: Job, scan: photo_files.Scan, colorizer: Colorizer, check: b
 
 def _scaled(parts: tuple[slice, slice], rgb, small) -> tuple[slice, slice]:
     """Rows and columns of a picture as those of its shrunk copy."""
-    found = []
-    for part, old, new in zip(parts, rgb.shape, small.shape):
-        found.append(slice(round(part.start * new / old), round(part.stop * new / old)))
-    return tuple(found)
+    return tuple(
+        slice(round(part.start * new / old), round(part.stop * new / old))
+        for part, old, new in zip(parts, rgb.shape, small.shape)
+    )
 
 
 class _Room:

@@ -128,18 +128,20 @@ class Colorizer:
         """
         picture = checked(picture)
         _, bits, _ = self.predict(picture)
-        return self.spread(bits, picture, self.inside(picture))
+        return self.map_of_bits(bits, picture, self.inside(picture))
 
-    def spread(self, bits: Tensor, picture: np.ndarray, inside: tuple[slice, slice]) -> np.ndarray:
+    def map_of_bits(
+        self, bits: Tensor, picture: np.ndarray, inside: tuple[slice, slice]
+    ) -> np.ndarray:
         """Enlarge the entropy of `predict` to a picture's size: H x W, float32, 0 in the border.
 
         inside: rows and columns within the border of `picture`.
         """
         rows, columns = inside
-        map_of_bits = np.zeros(picture.shape[:2], np.float32)
+        found = np.zeros(picture.shape[:2], np.float32)
         size = rows.stop - rows.start, columns.stop - columns.start
-        map_of_bits[rows, columns] = edges.bilinear(bits, *size)[0, 0].cpu().numpy()
-        return map_of_bits
+        found[rows, columns] = edges.bilinear(bits, *size)[0, 0].cpu().numpy()
+        return found
 
     def inside(self, picture: np.ndarray) -> tuple[slice, slice]:
         """Return rows and columns that get color: all but a scan's border (`scans.inside`)."""
@@ -147,7 +149,7 @@ class Colorizer:
         return scans.inside(picture if eight_bits else self.gray_version(picture))
 
     def predict(self, picture: np.ndarray) -> tuple[Tensor, Tensor, bool]:
-        """Return chroma and entropy for `paint` and `spread`, of the part inside the border.
+        """Return chroma and entropy for `paint` and `map_of_bits`, of the part inside the border.
 
         Chroma (1 x 2 x M x N, ab units) follows the picture's edges and is at most FINE times as
         large as the network's output. Entropy is 1 x 1 x h x w, in bits. The last value says

@@ -231,7 +231,7 @@ def shipped(prepared: PreparedSet, indices: np.ndarray) -> tuple[dict[str, np.nd
     """Colors that the shipped weights give photos, and how many of these photos they had seen.
 
     By the names of their operating points, ending in "_shipped"; nothing where they had seen any.
-    Each photo is shown to them once, as it is to the networks of `colored`.
+    They see each photo at one size, as the networks of `colored` do.
     """
     model, meta, points = street_unet.load(paths.SHIPPED)
     known = set(meta["training_photos"] + meta["validation_photos"])

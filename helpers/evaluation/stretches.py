@@ -22,7 +22,7 @@ def correlation(judged: Evaluation, prepared: PreparedSet, models: Iterable[str]
     at that distance over the variance of all places. Distances reach half of the longest run of
     neighboring tested places, and at most three stretches.
     """
-    order = {name: i for i, name in enumerate(split.in_order(prepared.photos))}
+    order = {name: i for i, name in enumerate(split.places_in_order(prepared.photos))}
     positions = judged.photos.place.map(order).to_numpy()
     longest = max(np.ptp(run) + 1 for run in split.runs(positions))
     columns = {}

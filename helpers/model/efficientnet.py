@@ -15,15 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Of each block: kernel, repeats, stride, expansion, input and output channels (their Table 1).
+# Of each stage: kernel, repeats, stride, expansion, output channels (their Table 1).
 STAGES = (
-    (3, 1, 1, 1, 32, 16),
-    (3, 2, 2, 6, 16, 24),
-    (5, 2, 2, 6, 24, 40),
-    (3, 3, 2, 6, 40, 80),
-    (5, 3, 1, 6, 80, 112),
-    (5, 4, 2, 6, 112, 192),
-    (3, 1, 1, 6, 192, 320),
+    (3, 1, 1, 1, 16),
+    (3, 2, 2, 6, 24),
+    (5, 2, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (5, 3, 1, 6, 112),
+    (5, 4, 2, 6, 192),
+    (3, 1, 1, 6, 320),
 )
 SCALED = {"lite0": (1.0, 1.0), "lite2": (1.1, 1.2)}  # width, depth
 FILES = {  # package, file, SHA-256
@@ -85,13 +85,13 @@ class Encoder(nn.Module):
     `channels` has the number of channels of each.
     """
 
-    def __init__(self, kind: str = "lite0"):
+    def __init__(self, kind: str):
         super().__init__()
         width, depth = SCALED[kind]
         self.stem = nn.Sequential(Conv(3, 32, 3, 2), nn.ReLU6())
         self.blocks, self.channels, self.taken = nn.ModuleList(), [], []
         last, inputs = len(STAGES) - 1, 32
-        for i, (size, repeats, stride, expansion, _, outputs) in enumerate(STAGES):
+        for i, (size, repeats, stride, expansion, outputs) in enumerate(STAGES):
             outputs = _multiple_of_8(outputs * width)
             if stride == 2:
                 self._take(inputs)

@@ -22,8 +22,8 @@ AT_ONCE = 100  # photos whose colors are counted at once
 class Regression(StreetUnet):
     """The same network with ab itself (B x 2 x h x w, ab units) at its end."""
 
-    def __init__(self, centers: Tensor, prior: Tensor, widths=WIDTHS, dropout: float = 0.1):
-        super().__init__(centers, prior, widths, dropout)
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
         self.head = nn.Conv2d(self.widths[0], 2, 1)
 
     def forward(self, lightness: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ def _mark(sides: list[str], start: int, end: int, name: str) -> None:
     sides[start:end] = [name] * (end - start)
 
 
-def in_order(photos: "pd.DataFrame") -> list[str]:
+def places_in_order(photos: "pd.DataFrame") -> list[str]:
     """The places of a set's own photos (columns place, extra), in the order of the street."""
     return sorted(set(photos.place[~photos.extra]), key=natural_key)
 
@@ -121,7 +121,7 @@ def units(photos: "pd.DataFrame", rows: np.ndarray) -> "pd.Series":
     own, chosen = photos.place[~photos.extra], photos.place.iloc[rows].reset_index(drop=True)
     if own.value_counts().eq(1).mean() > 0.5:
         return chosen.index.to_series(name="photo")
-    order = {place: i for i, place in enumerate(in_order(photos))}
+    order = {place: i for i, place in enumerate(places_in_order(photos))}
     labels, found = {}, 0
     for run in runs(chosen.map(order)):
         length = run[-1] - run[0] + 1
@@ -169,8 +169,8 @@ def fingerprints(lightness: np.ndarray) -> np.ndarray:
     """Reduce lightness, N x H x W, to fingerprints, N x 616 float32 of mean 0 and length 1.
 
     H and W are multiples of 22 and 28. The product of two fingerprints is the correlation of the
-    photos' 22 x 28 cells, which have 4 x 4 pixels at 112 x 88.
-    Encoding, resizing, brightness and contrast hardly change it.
+    photos' 22 x 28 cells, which have 4 x 4 pixels at 112 x 88. Encoding, resizing, brightness and
+    contrast hardly change it.
     """
     prints = np.empty((len(lightness), 22 * 28), dtype=np.float32)
     for i, photo in enumerate(lightness):

@@ -102,8 +102,8 @@ def mistake(options: argparse.Namespace) -> str | None:
                 return complaint
     if options.images is not None and options.images < 40:
         return f"--images {options.images} is too few to split: give 40 or more."
-    if options.seed < 0:
-        return f"--seed {options.seed} is negative: give 0 or more."
+    if not 0 <= options.seed < 2**63:
+        return f"--seed {options.seed} is out of range: give 0 or more, below 2**63."
     if options.update and not is_default(options):
         return (
             "--update is for the default run only: its notebooks are the ones in git. Leave it out."

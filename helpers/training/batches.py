@@ -58,8 +58,8 @@ def order(number: int, size: int, photos: int, seed: int) -> np.ndarray:
     the arguments alone, so that a resumed training run needs no state for it.
     """
     steps = np.arange(number * size, (number + 1) * size)
-    passes = {turn: _shuffled(int(turn), photos, seed) for turn in np.unique(steps // photos)}
-    return np.array([passes[step // photos][step % photos] for step in steps])
+    turns, places = np.divmod(steps, photos)
+    return np.array([_shuffled(int(t), photos, seed)[place] for t, place in zip(turns, places)])
 
 
 @functools.lru_cache(maxsize=2)
@@ -104,7 +104,7 @@ def cut_to_size(lightness: Tensor, target: Tensor, size: tuple[int, int]) -> tup
 def vary(
     lightness: Tensor, ab: Tensor, changes: str, size: tuple[int, int] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Augmentation: the same photos mirrored, cropped (to 0.6 or more a side) and relit.
+    """Augmentation: the same photos mirrored, cropped (to 0.54 or more a side) and relit.
 
     lightness: B x 1 x H x W, 0..255. ab: B x C x h x w in any unit; it moves with the crop and
     keeps its values. "none" returns what was given, "mirror" flips each photo with probability

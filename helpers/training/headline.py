@@ -170,11 +170,10 @@ def write(
 ) -> None:
     """Write the weights of `street_unet` with its operating points and its origin.
 
-    sets: the prepared sets of the photos, the main one first. held: what chooses the operating
-    points. chosen_with: the keys of the training runs whose validation photos that are; by default
-    its own. began: the meta of
-    the weights that this training began with, whose photos count as its own, and the share of
-    them that was "kept".
+    sets: the prepared sets of the photos, the main one first. held: the validation photos that
+    choose the operating points. chosen_with: the keys of their training runs, by default this
+    one's. began: the meta of the weights that this training began with, whose photos count as its
+    own, and the share of them that was "kept".
     """
     used = sum((x.hashes for x in (photos.train, *photos.extra)), ())
     before = began or {}

@@ -33,6 +33,7 @@ class Fitted:
     history: one row per batch: batch (from 0), epoch (from 1), loss (before the batch's step),
         validation (NaN where none was measured after the batch), and the logged numbers.
     seconds: of training and validation, over all interruptions.
+    batches, photos_seen: how many were trained on; a photo counts each time.
     key: a hash of everything that decided the result.
     """
 
@@ -129,7 +130,7 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
 
     def batch(number: int) -> tuple[Tensor, Tensor]:
         """Input and target of this process's share of a batch, augmented."""
-        torch.manual_seed(recipe.seed * 1_000_003 + number)
+        torch.manual_seed((recipe.seed * 1_000_003 + number) % 2**63)
         with device:  # random numbers are drawn there, too
             if recipe.sampling == "passes":
                 drawn = [train.take(batches.order(number, size, len(train), recipe.seed))]
@@ -180,10 +181,9 @@ def _fit(recipe, model, train, validation, extra, path, device, label, log, key)
     def validate() -> None:
         """Validate where the recipe says so, and remember the best weights."""
         nonlocal best
-        if recipe.sampling == "passes":
-            due = done() * size // len(train) > (done() - 1) * size // len(train)  # epochs ended
-        else:
-            due = done() % max(length // LOOKS, 1) == 0
+        # After each epoch, or after each of LOOKS equal parts of a training run without epochs.
+        looks, of = (size, len(train)) if recipe.sampling == "passes" else (LOOKS, length)
+        due = done() * looks // of > (done() - 1) * looks // of
         if validation is not None and due:
             judged = average.module if average else model
             validated.append((done(), validation_error(judged, validation, learns)))

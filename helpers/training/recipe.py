@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..model import heads
 from ..model.street_unet import WIDTHS
 
-LOSSES = {"colorize_cnn": ("mse", "l1"), "street_unet": ("bins", "l2", "l1")}
+LOSSES = {"colorize_cnn": ("mse", "l1"), "street_unet": heads.HEADS}
 CHANGES = ("none", "mirror", "all")
 # The schedule of `street_unet`: corners of a polygon over 830 batches, as shares of the rate.
 CORNERS = (0, 99, 600, 720, 830)

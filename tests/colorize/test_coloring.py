@@ -309,7 +309,7 @@ def test_floats_of_any_kind_give_the_same_colors(colorizer, kind):
 
 def test_a_map_of_a_small_copy_has_the_border_of_the_photo(colorizer):
     bits = torch.ones(1, 1, 4, 6)
-    found = colorizer.spread(bits, scene(90, 120), (slice(5, 40), slice(0, 120)))
+    found = colorizer.map_of_bits(bits, scene(90, 120), (slice(5, 40), slice(0, 120)))
     assert (found[5:40] == 1).all() and (found[:5] == 0).all() and (found[40:] == 0).all()
 
 

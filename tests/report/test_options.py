@@ -60,9 +60,10 @@ def test_unknown_options_and_profiles_list_the_known_ones(capsys):
     )
 
 
-def test_too_few_images_and_a_negative_seed_are_refused(capsys):
+def test_too_few_images_and_a_seed_out_of_range_are_refused(capsys):
     assert "too few to split" in complaint(capsys, "--images", "5")
-    assert "0 or more" in complaint(capsys, "--seed", "-1")
+    for seed in ("-1", str(2**63)):
+        assert "give 0 or more, below 2**63" in complaint(capsys, "--seed", seed)
 
 
 def test_notebooks_are_written_back_by_the_default_run_only(capsys):

@@ -65,6 +65,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(recipe):
     assert not torch.allclose(runs[0], runs[2], atol=1e-3)
 
 
+def test_the_largest_seed_trains_like_any_other():
+    assert fit(replace(SHORT, seed=2**63 - 1), stored(10)).batches == 12
+
+
 def test_training_is_adam_on_shuffled_batches_as_a_reader_would_write_it():
     photos = stored(10)
     ours = fit(replace(SHORT, seed=5), photos, build=ColorizeCNN)
@@ -219,6 +223,14 @@ def test_patience_ends_the_training_where_a_batch_holds_several_epochs():
     fitted = fit(replace(VALIDATED, epochs=50, patience=3), few, against)
     errors = fitted.history.validation
     assert errors.notna().all() and len(errors) == errors.argmin() + 1 + 3 < 20
+
+
+@pytest.mark.parametrize("batches", [5, 15, 23])
+def test_without_epochs_validation_comes_eight_times_and_last_at_the_end(batches):
+    photos = stored(10)
+    fitted = fit(replace(SHORT, sampling="draws", batches=batches), photos, photos)
+    measured = fitted.history.validation.notna()
+    assert measured.sum() == min(batches, 8) and measured.iloc[-1]
 
 
 def test_the_validation_loss_counts_every_photo_once():

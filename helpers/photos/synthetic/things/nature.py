@@ -117,8 +117,6 @@ def _wood(canvas, rng, at, height, spread, low, bark, branches) -> None:
 
 def cast_shadow(canvas: Canvas, points, radius: float, rng, strength: int) -> None:
     """Round shadows on the ground, in the sun, of blobs about `points` (n x 3)."""
-    if canvas.sun[1] <= 0:
-        return
     foot = points - points[:, 1:2] / canvas.sun[1] * canvas.sun
     shape = SHAPES[rng.integers(0, len(SHAPES), len(points))] * radius
     corners = np.stack([shape[..., 0], np.zeros(shape.shape[:2]), shape[..., 1]], axis=-1)
@@ -137,12 +135,12 @@ def draw_lawn(canvas: Canvas, street: Street, lot: Lot) -> None:
         grass,
     )
     if rng.random() < 0.6:
-        draw_hedge(
+        _draw_hedge(
             canvas, street, rng, x0 + lot.side * 0.5, lot.start, lot.end, rng.uniform(0.7, 1.8)
         )
 
 
-def draw_hedge(canvas, street: Street, rng, x, start, end, height) -> None:
+def _draw_hedge(canvas, street: Street, rng, x, start, end, height) -> None:
     """A hedge along the street at `x`."""
     middle = (x, 0, (start + end) / 2)
     greens = _greens(canvas, street, rng, middle)
