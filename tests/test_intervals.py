@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import t
+from scipy.stats import norm, t
 
 from helpers import intervals
 
@@ -52,6 +52,12 @@ def test_the_interval_of_few_units_is_about_that_of_student():
     half = t.ppf(0.975, 7) * values.std(ddof=1) / np.sqrt(8)
     low, high = intervals.interval(drawn(values), 8)
     assert high - low == pytest.approx(2 * half, rel=0.1)
+
+
+def test_the_interval_of_five_units_reaches_as_far_as_hesterbergs_percentiles():
+    normal = norm.ppf((np.arange(400_000) + 0.5) / 400_000)
+    reach = t.ppf(0.975, 4) * np.sqrt(5 / 4)
+    assert intervals.interval(normal, 5) == pytest.approx((-reach, reach), abs=0.01)
 
 
 def test_draws_that_are_not_finite_are_left_out():
@@ -149,6 +155,11 @@ def test_shares_are_predicted_by_their_log_odds_and_stay_shares():
     assert intervals.prediction(values, largest=1) == pytest.approx(tuple(expected))
     low, high = intervals.prediction([0.0, 1.0, 0.5], largest=1)
     assert 0 <= low < 0.01 and 0.99 < high <= 1
+
+
+def test_shares_count_as_no_nearer_to_one_than_half_a_percent():
+    near = intervals.prediction([0.995, 0.995, 0.6], largest=1)
+    assert intervals.prediction([1.0, 1.0, 0.6], largest=1) == pytest.approx(near)
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [0.5, np.nan], [np.nan, np.inf]])

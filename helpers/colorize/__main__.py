@@ -72,8 +72,10 @@ def parser() -> argparse.ArgumentParser:
         "--temperature",
         type=between(*coloring.TEMPERATURES),
         metavar="T",
-        help="smaller is bolder, larger is less saturated; {} to {} (default: the model's own, see "
-        "data/weights/README.md)".format(*coloring.TEMPERATURES),
+        help="{} to {}: smaller moves each color toward the likeliest one, larger toward the mean "
+        "of all, which is pink (default: the model's own, see data/weights/README.md)".format(
+            *coloring.TEMPERATURES
+        ),
     )
     add(
         "--chroma-gain",
@@ -107,7 +109,9 @@ def parser() -> argparse.ArgumentParser:
     existing = made.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace existing files")
     existing.add_argument(
-        "--keep", action="store_true", help="skip existing files and write the others"
+        "--keep",
+        action="store_true",
+        help="leave existing files as they are and write the others, with the options given now",
     )
     return made
 

@@ -79,7 +79,8 @@ class Colorizer:
 
         model: the operating point: `colorful` (more saturated) or `accurate` (lowest
             error, less saturated); the names in the file, such as `street_unet`, work too.
-        temperature: replaces the operating point's own, 0.01 to 1000; smaller is bolder.
+        temperature: replaces the operating point's own, 0.01 to 1000. Smaller moves each color
+            toward the likeliest one, larger toward the mean of all bins, which is pink.
         chroma_gain: factor on all chroma, 0 to 1000; 0 gives gray.
         device: "cpu", "cuda", "mps"; None takes a GPU if there is one.
         Raises FileNotFoundError or ValueError if weights are missing or damaged, if there is no

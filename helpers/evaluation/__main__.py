@@ -25,10 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m helpers.evaluation",
         description="Measure the shipped model, and baselines without a network, on your photos. "
         "They are shrunk to 112 x 88 and colored as by python -m helpers.colorize.",
-        epilog="Photos that the weights were trained or tuned on are left out and counted.",
+        epilog="The same files as those that the weights were trained or tuned on are left out and "
+        "counted; resized or edited copies are not recognized.",
     )
     add = parser.add_argument
-    add("folder", help="a folder of color photos")
+    add("folder", help="a folder of color photos, at least 24 of ten places")
     add("--weights", type=paths.input_file, metavar="W",
         help="other weights of street_unet (default: the ones in data/weights)")  # fmt: skip
     add("--json", type=paths.output_file, metavar="FILE", help="also write the numbers to FILE")

@@ -27,7 +27,7 @@ def fair_photos(prepared: PreparedSet, hashes: Iterable[str]) -> np.ndarray:
     if seen.any():
         fair = np.intersect1d(fair, prepared.indices("test"))
     if not len(fair):
-        raise ValueError("these weights were trained or tuned on all photos here: give others")
+        raise ValueError("these weights saw photos of every test stretch here: give other places")
     return fair
 
 

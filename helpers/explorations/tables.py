@@ -123,14 +123,14 @@ def gpu() -> tuple[pd.DataFrame, str]:
             row[f"photos/s, {precision}"] = f"{found['photos_per_second']:,.0f}"
         epoch, best = part["epoch"], part["epoch"]["batch"]
         speed = part["speed"][f"batches of {best}, float32"]["photos_per_second"]
-        floor = min(part["floor_photos_per_second"].values())
+        most = min(part["floor_photos_per_second"].values())
         compiled, with_it = part["compiled"], "not measured"
         if "photos_per_second" in compiled:
             with_it = f"{compiled['photos_per_second']:,.0f} photos/s"
         lines.append(
             f"{name}: {epoch['photos']:,} photos, an epoch, in {epoch['seconds']:.1f} s, batches "
-            f"of {best}. The floor of bytes and operations is {floor:,.0f} photos/s, "
-            f"{floor / speed:.1f} times as fast. With torch.compile: {with_it}"
+            f"of {best}. Bytes and operations allow at most {most:,.0f} photos/s, "
+            f"{most / speed:.1f} times as fast. With torch.compile: {with_it}"
         )
     lines += [f"one process, {name}: {text}" for name, text in record["nccl"].items()]
     ran_on = f"{environment['device']}, PyTorch {environment['versions']['torch']}"

@@ -20,7 +20,10 @@ def usable_device(name: str | torch.device | None = None) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"no device {str(name)!r} here: take cpu, cuda or mps") from error
+        there = {"cpu": True, "cuda": torch.cuda.is_available()}
+        there["mps"] = torch.backends.mps.is_available()
+        names = " or ".join(device for device, found in there.items() if found)
+        raise ValueError(f"no device {str(name)!r} here: take {names}") from error
     return device
 
 

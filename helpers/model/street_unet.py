@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import safetensors
+import safetensors.torch
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .. import paths
@@ -145,7 +145,7 @@ def save(path: str | Path, model: StreetUnet, meta: dict, points: dict[str, Oper
     about = json.dumps({"widths": model.widths, "operating_points": points, "meta": meta})
     header = {"format": FORMAT, "about": about, "sha256": _checksum(about, small)}
     with paths.whole(path) as part:
-        save_file(small, part, header)
+        part.write_bytes(safetensors.torch.save(small, header))  # save_file hides it from others
 
 
 def load(

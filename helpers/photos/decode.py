@@ -360,7 +360,7 @@ def reason(error: BaseException) -> str:
     """Why a photo could not be read or written, in words for a user."""
     match error:
         case FileNotFoundError():
-            return "no such file (gone before it was read?)"
+            return "no such file: check its name"
         case PermissionError():
             return f"no permission for {error.filename}" if error.filename else "no permission"
         case BadPhotoError():

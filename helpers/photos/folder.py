@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ..paths import PHOTO_ENDINGS
 
+LEAST = 24  # photos; fewer cannot be split
+
 _RAW = "3fr arw cr2 cr3 crw dng erf iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 sr2 srf srw x3f"
 _OTHER = (
     "ai apng avif bmp dds dib djvu eps exr gif hdr heic heif hif icns ico j2c j2k jp2 jpf jpx jxl "

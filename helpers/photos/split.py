@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .folder import LEAST
+
 if TYPE_CHECKING:
     import pandas as pd  # needed for annotations only; slow to load
 
-PLACES, PHOTOS = 10, 24  # fewer cannot be split
+PLACES = 10  # fewer cannot be split
 STRETCH = 70  # places, about, in one stretch: a cycle of test, validation and training, or a fold
 FOLDS = 5
 FOLDED = 100  # places; fewer are not cross-validated
@@ -153,8 +155,8 @@ def split_photos(
     multiples of 22 and 28. Raises ValueError for fewer than 24 photos or ten places.
     """
     own = ~photos.extra
-    if own.sum() < PHOTOS:
-        raise ValueError(too_few(f"{own.sum()} usable photos", f"{PHOTOS} photos"))
+    if own.sum() < LEAST:
+        raise ValueError(too_few(f"{own.sum()} usable photos", f"{LEAST} photos"))
     by_place = by_place or split_places(photos.place[own])
     split = photos.place.map(by_place).where(own, "train")
     prints = fingerprints(lightness)

@@ -30,7 +30,7 @@ MODELS = {
 }
 COLORS = {model: color for model, (color, _) in MODELS.items()}
 LABELS = {model: label for model, (_, label) in MODELS.items()}
-DERIVED = list(MODELS)[list(MODELS).index("nearest_copy") :]
+DERIVED = list(MODELS)[list(MODELS).index("published_stretched") :]
 LOSSES = {"mse": "MSE", "l1": "mean absolute error"}
 STYLE = {
     "figure.facecolor": "white",

@@ -250,7 +250,7 @@ def padding(errors: dict, edge: int, ratios: dict, note: str) -> Drawing:
 def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
     """Error and chroma of every head at two operating points: one head a row.
 
-    table: as `tables.named` returns it, with rows "<head>, <point>". source: the run.
+    table: of `unet_studies.by_head`, with rows "<head>, <point>". source: the run.
     """
     heads = [*dict.fromkeys(label.rsplit(", ", 1)[0] for label in table.index)]
     figure, axes = new(1, 2, size=(7.2, 1 + 0.4 * len(heads)), sharey=True)
@@ -284,8 +284,8 @@ def unet_heads(table: pd.DataFrame, source: str) -> Drawing:
 def by_row(table: pd.DataFrame, name: str, what: str, source: str, change: bool = False) -> Drawing:
     """One study a row: its error against that of gray, or its change from the first row.
 
-    table: as `tables.named` returns it. name: of the figure. what: begins the caption. source: the
-    run. change: draw `change` against 0 instead of mse_vs_gray against 1, without the first row.
+    table: of `unet_studies.table`. name: of the figure. what: begins the caption. source: the run.
+    change: draw `change` against 0 instead of mse_vs_gray against 1, without the first row.
     """
     table = table.iloc[1:] if change else table
     column, label = ("change", f"change of {ERROR}") if change else ("mse_vs_gray", ERROR)

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from .. import paths
-from ..photos.folder import walk
+from ..photos.folder import LEAST, walk
 
 MB_PER_IMAGE = 0.8  # one full-size JPEG and its prepared share
 MB_OF_PACKAGES = 3000
@@ -118,9 +118,12 @@ def _folder_mistake(option: str, folder: Path) -> str | None:
         return f"{option} {folder}: there is no such folder. Give a folder of photos."
     if not os.path.isdir(folder):
         return f"{option} {folder} is a file: give the folder that holds your photos."
-    if all(problem for _, problem in walk(folder)):
+    photos = sum(problem is None for _, problem in walk(folder))
+    if not photos:
         kinds = ", ".join(sorted(paths.PHOTO_ENDINGS))
         return f"{option} {folder} holds no photo ({kinds}): give another folder."
+    if option == "--data" and photos < LEAST:
+        return f"{option} {folder} holds {photos} photos, too few to split: give {LEAST} or more."
     return None
 
 

@@ -65,6 +65,10 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options, folder: Path) -> Path:
     """Execute every notebook that is due, assemble results.json and build the page."""
     started = time.monotonic()
+    if options.device not in ("cpu", "auto"):
+        from ..model.predict import usable_device  # loads PyTorch
+
+        usable_device(options.device)
     photos = photos_read(options)
     os.environ.update(books.kernel_environment())
     os.environ[paths.DEVICE] = options.device
@@ -349,7 +353,7 @@ def _threads() -> int:
 
 
 def _say(status: int, sentence: str, log: Path) -> int:
-    print(f"{sentence} The log is {_short(log)}", file=sys.stderr)
+    print(f"{sentence.rstrip('.')}. The log is {_short(log)}", file=sys.stderr)
     return status
 
 

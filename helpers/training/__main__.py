@@ -2,14 +2,16 @@
 
 import argparse
 import copy
+import hashlib
 import json
 import math
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from filelock import FileLock
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from .. import paths, preprocessing
 from ..model import street_unet
@@ -50,7 +52,8 @@ several processes:
   on each. The first process writes checkpoint and weights.
 
 The same command resumes where it was stopped, on any device and with any number of processes, as
-long as their batches together stay the same."""
+long as their batches together stay the same. Checkpoints of finished and abandoned training runs
+stay in build/training and may be deleted."""
 
 
 def whole_number(text: str) -> int:
@@ -145,6 +148,10 @@ def mistake(made: argparse.ArgumentParser, options: argparse.Namespace) -> str |
         return f"{given[0]} is an option of street_unet, not of {options.model}: leave it out"
     if options.from_scratch and options.keep is not None:
         return "--keep averages with the shipped weights, which --from-scratch does not use"
+    if not options.from_scratch and os.path.realpath(options.output) == str(paths.SHIPPED):
+        return (
+            f"{options.output} are the shipped weights, with which this begins: name another file"
+        )
     if options.dropout is not None and not options.from_scratch:
         return "--dropout needs --from-scratch: the shipped weights have their own"
     return None
@@ -177,7 +184,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = made.parse_args(arguments)
     if complaint := mistake(made, options):
         made.error(complaint)
-    kept = paths.BUILD / "training" / f"{options.output.stem}.pt"
+    kept = checkpoint_file(options)
     try:
         device = usable_device(options.device)
         if options.threads:
@@ -196,6 +203,16 @@ def main(arguments: list[str] | None = None) -> None:
         made.exit(1, f"{made.prog}: {error}\n")
     except KeyboardInterrupt:
         made.exit(130, f"{made.prog}: stopped; the same command resumes from {kept}\n")
+
+
+def checkpoint_file(options: argparse.Namespace) -> Path:
+    """Where this training keeps its checkpoint: none of other options or output shares it."""
+    about = {k: str(v) for k, v in vars(options).items() if k not in ("device", "threads")}
+    about["output"] = os.path.abspath(options.output)
+    if options.batch_size:  # of all processes, whose number may change
+        about["batch_size"] = str(options.batch_size * int(os.environ.get("WORLD_SIZE", 1)))
+    key = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:8]
+    return paths.BUILD / "training" / f"{options.output.stem}-{key}.pt"
 
 
 def prepared_sets(options: argparse.Namespace) -> list[preprocessing.PreparedSet]:
@@ -229,7 +246,7 @@ def train_report(options, recipe: Recipe, sets, kept: Path, device) -> Fitted:
     if devices.rank() == 0:
         state = {name: values.contiguous() for name, values in fitted.model.state_dict().items()}
         with paths.whole(options.output) as part:
-            save_file(state, part, {"format": FORMAT, "about": json.dumps(about)})
+            part.write_bytes(save(state, {"format": FORMAT, "about": json.dumps(about)}))
     return fitted
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from helpers import color, evaluation, metrics
-from helpers.model import ColorizeCNN
+from helpers import color, evaluation, metrics, paths
+from helpers.model import ColorizeCNN, street_unet
 from helpers.model.heads import new_model
 from helpers.model.predict import predict
 from helpers.model.street_unet import OperatingPoint
@@ -70,6 +70,32 @@ def test_a_known_error_is_found(prepared):
     assert judged.estimates.chroma_ratio["good"] == pytest.approx(0.9, rel=1e-4)
     np.testing.assert_allclose(judged.interval("good", "mse_vs_gray"), 0.01, rtol=1e-4)
     np.testing.assert_allclose(judged.per_photo("good", "mse_vs_gray"), 0.01, rtol=1e-4)
+
+
+def test_a_ratio_of_two_sets_does_not_pair_their_draws(prepared):
+    factors = np.random.default_rng(2).uniform(0, 0.9, (80, 1, 1, 1)).astype(np.float32)
+    here = judge(prepared, model=[color.load_ab(prepared.ab) * factors])
+    value, (low, high) = evaluation.ratio(here, here, "model")
+    least, most = here.interval("model", "mse_vs_gray")
+    alone = (most - least) / here.estimates.mse_vs_gray["model"]
+    assert value == 1 and low < 1 < high
+    # Two independent errors add up: the spread of their ratio is root two times that of each.
+    assert high - low == pytest.approx(alone * np.sqrt(2), rel=0.15)
+
+
+@pytest.mark.parametrize("known", ["training_photos", "validation_photos"])
+def test_shipped_weights_color_no_photos_that_they_were_trained_or_tuned_on(
+    prepared, tmp_path, monkeypatch, known
+):
+    monkeypatch.setattr(paths, "SHIPPED", tmp_path / "w.safetensors")
+    model = new_model([torch.from_numpy(prepared.ab)], widths=(8, 8, 8, 8), pretrained=False)
+    meta = {"training_photos": [], "validation_photos": []} | {known: ["hash-70"]}
+    street_unet.save(paths.SHIPPED, model.eval(), meta, {"street_unet": OperatingPoint()})
+    photos = prepared.photos.assign(sha256=[f"hash-{i}" for i in range(80)])
+    named = prepared_set(prepared.lightness, prepared.ab, photos)
+    unseen, count = evaluation.shipped(named, np.arange(50, 70))
+    assert count == 0 and unseen["street_unet_shipped"].shape == (20, 6, 8, 2)
+    assert evaluation.shipped(named, np.arange(50, 80)) == ({}, 1)
 
 
 def test_more_photos_of_the_same_places_do_not_narrow_an_interval(prepared):

@@ -34,7 +34,7 @@ def test_where_weights_saw_some_only_unseen_test_photos_are_fair(known):
 
 
 def test_weights_that_saw_everything_cannot_be_judged(known):
-    with pytest.raises(ValueError, match="give others"):
+    with pytest.raises(ValueError, match="give other places"):
         evaluation_folder.fair_photos(known, known.photos.sha256)
 
 

@@ -1,6 +1,7 @@
 """The network takes pictures of any size, and a file of weights is checked before it is used."""
 
 import json
+import os
 import pickle
 import random
 
@@ -244,6 +245,12 @@ def test_a_flipped_bit_anywhere_is_refused_or_changes_nothing(weights):
         assert about == [meta, points]
         for name, tensor in model.state_dict().items():
             assert torch.equal(tensor, again.state_dict()[name])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions are others there")
+def test_whoever_may_read_a_new_file_may_read_weights(weights, tmp_path):
+    (tmp_path / "new").touch()
+    assert weights.stat().st_mode == (tmp_path / "new").stat().st_mode
 
 
 def test_a_damaged_file_is_named_as_such(weights):

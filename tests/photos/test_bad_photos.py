@@ -153,7 +153,7 @@ def test_a_name_that_is_no_text_is_a_name(folder):
 
 def test_a_photo_that_vanishes_gives_a_reason(tmp_path):
     gone = thumbnail.prepare_photo(tmp_path / "1.jpg", (112, 88), 10, None, False)
-    assert gone == "no such file (gone before it was read?)"
+    assert gone == "no such file: check its name"
 
 
 PLAIN = """

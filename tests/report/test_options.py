@@ -47,6 +47,14 @@ def test_an_empty_folder_holds_no_photo(capsys, tmp_path):
     assert "holds no photo (.j" in complaint(capsys, "--data", str(tmp_path))
 
 
+def test_a_folder_with_too_few_photos_is_refused_at_once(capsys, tmp_path):
+    for number in range(23):
+        (tmp_path / f"{number}.jpg").touch()
+    assert "holds 23 photos, too few to split: give 24 or more" in complaint(
+        capsys, "--data", str(tmp_path)
+    )
+
+
 def test_a_file_is_no_folder(capsys, tmp_path):
     photo = tmp_path / "photo.jpg"
     photo.touch()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from bs4 import BeautifulSoup
 from conftest import build_house
 from photo_samples import street
@@ -250,7 +251,7 @@ ODD = '{{x}} {2019} $\\q$ a\\b "c" <i> 東京'
 def test_a_folder_of_any_name_reaches_notebooks_and_page_as_it_is(tmp_path, monkeypatch):
     (tmp_path / ODD / "photos").mkdir(parents=True)
     house = build_house(tmp_path / ODD, monkeypatch)
-    folder = street(tmp_path / ODD / ODD, places=2)
+    folder = street(tmp_path / ODD / ODD, places=8)
     (house / "notebooks" / "02_two.ipynb").unlink()
     replace_cells(house, "01_one", "print(data)")
     assert pipeline.main(["--data", str(folder)]) == 0
@@ -263,7 +264,7 @@ def test_a_folder_of_any_name_reaches_notebooks_and_page_as_it_is(tmp_path, monk
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bytes as names")
 def test_a_folder_whose_name_is_not_utf_8_gets_its_page(small_house):
-    folder = street(small_house / os.fsdecode(b"a\xff"), places=2)
+    folder = street(small_house / os.fsdecode(b"a\xff"), places=8)
     replace_cells(small_house, "01_one", "import os", "os.path.basename(data)", "print(data)")
     assert pipeline.main(["--data", str(folder)]) == 0
     assert "the photos of “<bdi>a\ufffd</bdi>”" in (paths.BUILD / "report.html").read_text()
@@ -273,12 +274,12 @@ def test_a_folder_whose_name_is_not_utf_8_gets_its_page(small_house):
 def test_a_folder_called_synthetic_is_never_taken_for_rendered_streets(
     tmp_path, monkeypatch, option
 ):
-    folder = street(tmp_path / "synthetic", places=2)
+    folder = street(tmp_path / "synthetic", places=8)
     monkeypatch.chdir(tmp_path)
     for given in ("./synthetic", str(folder), *(["synthetic"] if option != "--data" else [])):
         chosen = options.parse([option, given])
         assert pipeline.changed_parameters(chosen) == {option[2:]: str(folder.resolve())}
-        assert len(pipeline.photos_read(chosen)) == 6
+        assert len(pipeline.photos_read(chosen)) == 24
         assert pipeline.rebuild_command(chosen) == f"./run_all.sh {option} ./synthetic"
 
 
@@ -391,6 +392,13 @@ def test_chapters_run_side_by_side_and_share_the_threads(two_lanes):
     assert pipeline.main([]) == 0
     found = json.loads((paths.BUILD / "results.json").read_text())
     assert found["environment"]["threads_of_chapters"] == {"01_one": 1, "02_two": 1}
+
+
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="this machine has that device")
+def test_a_device_that_is_not_there_is_refused_before_any_chapter(house, capsys):
+    assert pipeline.main(["--device", "mps"]) == 1
+    assert "no device 'mps' here: take cpu" in capsys.readouterr().err
+    assert not (house / "01_one").exists()
 
 
 def test_another_device_has_one_chapter_at_a_time(house, monkeypatch):

@@ -31,7 +31,7 @@ folder = Path(sys.argv[1])
 paths.BUILD, paths.PREPARED, checkpoint.INTERVAL = folder, folder / "prepared", 0.0
 
 def die():
-    while not (folder / "training" / "new.pt").exists():
+    while not any(folder.glob("training/new-*.pt")):
         time.sleep(0.001)
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -150,6 +150,29 @@ def test_options_without_effect_are_refused(folder, capsys, useless, said):
         command.main(["anywhere", "--output", str(folder / "x"), *useless])
     assert stop.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_training_of_other_options_leaves_a_checkpoint_alone(photos, folder):
+    def checkpoints(output, *options):
+        given = ["--model", "published", "--batches", "1", "--output", str(output), *options]
+        command.main([str(photos), *given])
+        return {path: path.read_bytes() for path in folder.glob("training/*.pt")}
+
+    (folder / "other").mkdir()
+    first = checkpoints(folder / "new.safetensors")
+    second = checkpoints(folder / "new.safetensors", "--rate", "0.5")
+    third = checkpoints(folder / "other" / "new.safetensors")
+    assert [len(found) for found in (first, second, third)] == [1, 2, 3]
+    assert first.items() <= second.items() <= third.items()
+    assert checkpoints(folder / "new.safetensors").keys() == third.keys()
+
+
+def test_the_weights_that_training_begins_with_are_not_replaced(folder, capsys):
+    before = paths.SHIPPED.stat()
+    with pytest.raises(SystemExit) as stop:
+        command.main([str(folder), "--output", str(paths.SHIPPED)])
+    assert stop.value.code == 2 and "are the shipped weights, with which this" in capsys.readouterr().err
+    assert paths.SHIPPED.stat().st_mtime_ns == before.st_mtime_ns
 
 
 def test_a_missing_folder_is_one_sentence(folder, capsys):
