@@ -16,11 +16,11 @@ def test_the_best_device_is_found_and_a_missing_one_refused(monkeypatch):
     assert usable_device("auto").type == "cuda"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert usable_device().type == "mps"
-    with pytest.raises(ValueError, match="no device 'tpu' here: take cpu or mps$"):
+    with pytest.raises(ValueError, match=r"no device 'tpu' here: take cpu or mps$"):
         usable_device("tpu")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert usable_device("auto").type == "cpu"
-    with pytest.raises(ValueError, match="take cpu$"):
+    with pytest.raises(ValueError, match=r"take cpu$"):
         usable_device("tpu")
 
 
