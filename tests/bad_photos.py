@@ -40,7 +40,7 @@ BAD = {
     "page": (b"<html><body>404</body></html>", "not a photo that can be read"),
     "cut off": (encoded(500, (640, 480))[:9000], "damaged or cut off"),
     "cut off in its head": (encoded(500)[:100], "damaged or cut off|not a photo"),
-    "cut off PNG": (encoded(500, format="PNG")[:5000], "): copy it again"),
+    "cut off PNG": (encoded(500, format="PNG")[:5000], "damaged or cut off"),
     "one pixel": (encoded(500, (1, 1), "PNG"), "1 x 1 pixels, smaller than 112 x 88"),
     "small": (encoded(500, (111, 300)), "111 x 300 pixels, smaller than 112 x 88"),
     "vast": (vast_png(60_000), "more than 120 megapixels"),

@@ -54,12 +54,13 @@ def judged(**verdicts):
     return [{"key": k, "source": "report", "verdict": v} for k, v in verdicts.items()]
 
 
-def test_a_tally_counts_sentences_and_a_sentence_whose_checks_differ_is_unclear():
+@pytest.mark.parametrize("differ", [("unclear", "holds"), ("holds", "fails")])
+def test_a_tally_counts_sentences_and_a_sentence_whose_checks_differ_is_unclear(differ):
     claims = judged(
         fall_until_60="holds",
         fall_until_60_csv="holds",
-        exponential_fall="holds",
-        exponential_fall_csv="fails",
+        exponential_fall=differ[0],
+        exponential_fall_csv=differ[1],
         two_stacked_cheaper="fails",
         three_stacked_cheaper="fails",
     )

@@ -117,10 +117,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def photo_or_folder(text: str) -> Path:
-    """For argparse: a photo or a folder. Refuses an empty path, which would be this folder."""
+    """For argparse: a photo or a folder, `~` expanded. Refuses an empty path: this folder."""
     if not text:
         raise argparse.ArgumentTypeError("the path is empty")
-    return Path(text)
+    return Path(os.path.expanduser(text))
 
 
 def folder(text: str) -> Path:
@@ -184,8 +184,7 @@ def color_all(made: argparse.ArgumentParser, options: argparse.Namespace) -> int
         why = f"cannot make {options.output} ({error.strerror}): name another folder"
         made.exit(2, f"{made.prog}: {why}\n")
     begun = time.perf_counter()
-    inputs = [Path(os.path.expanduser(given)) for given in options.inputs]
-    jobs, done = find_jobs(inputs, options.output, options.compare, options.uncertainty)
+    jobs, done = find_jobs(options.inputs, options.output, options.compare, options.uncertainty)
     originals = identities(given.photo for given in [*jobs, *done])
     taken = "overwrite" if options.overwrite else "keep" if options.keep else "error"
     most = int(options.max_megapixels * 1e6)

@@ -14,17 +14,20 @@ BATCH = 16  # photos in one pass
 def usable_device(name: str | torch.device | None = None) -> torch.device:
     """The device of that name, or the best there is. ValueError if it is not there."""
     if name in (None, "auto"):
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+        return torch.device(_devices()[-1])
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        there = {"cpu": True, "cuda": torch.cuda.is_available()}
-        there["mps"] = torch.backends.mps.is_available()
-        names = " or ".join(device for device, found in there.items() if found)
+        names = " or ".join(_devices())
         raise ValueError(f"no device {str(name)!r} here: take {names}") from error
     return device
+
+
+def _devices() -> list[str]:
+    """The kinds of devices that are here, the best last."""
+    mps, cuda = torch.backends.mps.is_available(), torch.cuda.is_available()
+    return ["cpu", *["mps"] * mps, *["cuda"] * cuda]
 
 
 @torch.inference_mode()

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 
 from .. import paths
@@ -118,7 +119,8 @@ def _folder_mistake(option: str, folder: Path) -> str | None:
         return f"{option} {folder}: there is no such folder. Give a folder of photos."
     if not os.path.isdir(folder):
         return f"{option} {folder} is a file: give the folder that holds your photos."
-    photos = sum(problem is None for _, problem in walk(folder))
+    found = (name for name, problem in walk(folder) if not problem)
+    photos = len([*islice(found, LEAST)])  # no more: a large folder takes seconds to walk
     if not photos:
         kinds = ", ".join(sorted(paths.PHOTO_ENDINGS))
         return f"{option} {folder} holds no photo ({kinds}): give another folder."

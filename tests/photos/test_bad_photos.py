@@ -15,6 +15,7 @@ from photo_samples import encoded, photo, street
 from PIL import Image
 
 from helpers import paths
+from helpers.photos import decode
 from helpers.preprocessing import load, prepare, thumbnail
 
 ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False
@@ -149,6 +150,11 @@ def test_a_name_that_is_no_text_is_a_name(folder):
     prepared = prepare(folder, workers=2)
     assert len(prepared.photos) == 37 and len(prepared.rejected) == 1
     assert [i for i in range(37) if os.fsencode(prepared.path(i)) == os.path.realpath(path)]
+
+
+def test_a_damaged_photo_gives_the_decoders_reason_and_what_to_do():
+    said = decode.reason(OSError("image file is truncated"))
+    assert said == "damaged or cut off (image file is truncated): copy it again"
 
 
 def test_a_photo_that_vanishes_gives_a_reason(tmp_path):
